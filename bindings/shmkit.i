@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every language gets, declared once. A per-language file includes this one after its
+ * typemaps, which find their arguments by name:
+ *
+ *   shmkit_status (result)             failure becomes the language's error
+ *   const char *address, *name         text without NUL bytes
+ *   const void *bytes, size_t length   bytes in
+ *   const shmkit_segment_options *options   the language's way to give options
+ *   T *out, T **out                    the result, only when the status says so
+ *
+ * A method without a body calls the C function shmkit_<noun>_<method>(self, ...).
+ */
+typedef int shmkit_status;
+
+typedef struct shmkit_segment shmkit_segment;
+%nodefaultctor shmkit_segment;
+%nodefaultdtor shmkit_segment;
+
+%rename("%(strip:[SHMKIT_])s", %$isenumitem) "";
+%rename("%(strip:[shmkit_])s", %$isfunction) "";
+
+enum { SHMKIT_OK, SHMKIT_AGAIN };
+
+typedef enum shmkit_kind {
+  SHMKIT_POSIX = 1,
+  SHMKIT_SYSV,
+  SHMKIT_MEMFD,
+  SHMKIT_FD,
+  SHMKIT_FILE
+} shmkit_kind;
+
+typedef enum shmkit_lifetime {
+  SHMKIT_PERSISTENT = 0,
+  SHMKIT_CREATOR,
+  SHMKIT_LAST
+} shmkit_lifetime;
+
+enum {
+  SHMKIT_READONLY = 1 << 0,
+  SHMKIT_SPARSE = 1 << 1,
+  SHMKIT_POPULATE = 1 << 2,
+  SHMKIT_LOCK = 1 << 3,
+  SHMKIT_HUGE_PAGES = 1 << 4,
+  SHMKIT_ANY_OWNER = 1 << 5
+};
+
+enum {
+  SHMKIT_SEAL_SEAL = 0x01,
+  SHMKIT_SEAL_SHRINK = 0x02,
+  SHMKIT_SEAL_GROW = 0x04,
+  SHMKIT_SEAL_WRITE = 0x08,
+  SHMKIT_SEAL_FUTURE_WRITE = 0x10
+};
+
+typedef enum shmkit_type {
+  SHMKIT_I8 = 1,
+  SHMKIT_I16,
+  SHMKIT_I32,
+  SHMKIT_I64,
+  SHMKIT_U8,
+  SHMKIT_U16,
+  SHMKIT_U32,
+  SHMKIT_U64,
+  SHMKIT_F32,
+  SHMKIT_F64,
+  SHMKIT_BOOL,
+  SHMKIT_CHAR
+} shmkit_type;
+
+const char *shmkit_version(void);
+const char *shmkit_error_name(shmkit_status status);
+
+shmkit_status shmkit_type_find(const char *name, shmkit_type *out);
+const char *shmkit_type_name(shmkit_type type);
+size_t shmkit_type_size(shmkit_type type);
+
+shmkit_status shmkit_segment_create(const char *address, uint64_t size,
+                                    const shmkit_segment_options *options, shmkit_segment **out);
+shmkit_status shmkit_segment_open(const char *address, const shmkit_segment_options *options,
+                                  shmkit_segment **out);
+shmkit_status shmkit_segment_open_or_create(const char *address, uint64_t size,
+                                            const shmkit_segment_options *options,
+                                            shmkit_segment **out);
+shmkit_status shmkit_segment_receive(int socket, const shmkit_segment_options *options,
+                                     shmkit_segment **out);
+shmkit_status shmkit_unlink(const char *address);
+const char *shmkit_kind_name(shmkit_kind kind);
+const char *shmkit_lifetime_name(shmkit_lifetime lifetime);
+
+%extend shmkit_segment {
+  shmkit_status unlink();
+  void close();
+
+  const char *address() const;
+  const char *name() const;
+  shmkit_kind kind() const;
+  shmkit_lifetime lifetime() const;
+  size_t size() const;
+  size_t capacity() const;
+  bool readonly() const;
+  bool created() const;
+  bool closed() const;
+  uint32_t pins() const;
+
+  shmkit_status write(uint64_t offset, const void *bytes, size_t length);
+  shmkit_status refresh();
+  shmkit_status grow(uint64_t size);
+  shmkit_status fileno(int *out);
+  shmkit_status seal(uint32_t seals);
+  shmkit_status seals(uint32_t *out);
+  shmkit_status creator(shmkit_creator *out);
+  shmkit_status send(int socket, uint32_t flags);
+}
