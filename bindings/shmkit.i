@@ -13,9 +13,11 @@
  */
 typedef int shmkit_status;
 
-typedef struct shmkit_segment shmkit_segment;
 %nodefaultctor shmkit_segment;
 %nodefaultdtor shmkit_segment;
+/* Opaque in C; SWIG extends only what it has seen a body of. */
+typedef struct shmkit_segment {
+} shmkit_segment;
 
 %rename("%(strip:[SHMKIT_])s", %$isenumitem) "";
 %rename("%(strip:[shmkit_])s", %$isfunction) "";
