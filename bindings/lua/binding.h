@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the Lua module share. SWIG's wrappers (shmkit.i) call these from typemaps; the
+ * files that bind by hand call them directly.
+ *
+ * OBJECTS. A Segment in Lua is a userdata that holds one pointer. Methods are closures whose first
+ * upvalue is the metatable of their class: comparing it with the object's own is a check of self
+ * that costs next to nothing and that no value from Lua can pass by accident or by design.
+ *
+ * ERRORS. Functions called *_check_* raise a Lua error and do not return when the argument is
+ * wrong. Nothing that needs freeing is ever held across them, or across anything else that may
+ * raise.
+ *
+ * FINALIZERS. Any call into Lua that allocates may run finalizers, and these may close any segment.
+ * A pointer into a segment's memory therefore lives only between two such calls.
+ */
+#ifndef SHMKIT_LUA_BINDING_H
+#define SHMKIT_LUA_BINDING_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include <shmkit/shmkit.h>
+
+/* ---- Arguments (argument.c) ----------------------------------------------------------------- */
+
+/* An integer in 0..most; floats with an integral value count, strings do not. NULL when fine,
+ * else what is wrong with it, left on the Lua stack. */
+const char *shmkit_lua_to_natural(lua_State *L, int index, uint64_t most, uint64_t *out);
+
+/* The same for an argument; `name` is the parameter's, for the message. */
+uint64_t shmkit_lua_check_natural(lua_State *L, int index, const char *name, uint64_t most);
+
+/* The same; nil and none give `absent`. */
+uint64_t shmkit_lua_opt_natural(lua_State *L, int index, const char *name, uint64_t absent);
+
+/* A string; numbers are not strings. */
+const char *shmkit_lua_check_bytes(lua_State *L, int index, size_t *length);
+
+/* A string without NUL bytes. */
+const char *shmkit_lua_check_text(lua_State *L, int index, const char *name);
+
+/* A type, by its name. */
+shmkit_type shmkit_lua_check_type(lua_State *L, int index);
+
+/* ---- Options (options.c) -------------------------------------------------------------------- */
+
+/* A table of options into `storage`; NULL for nil and none. `content` points into the table. */
+const shmkit_segment_options *shmkit_lua_check_options(lua_State *L, int index,
+                                                       shmkit_segment_options *storage);
+
+/* The options of send: flags. */
+uint32_t shmkit_lua_check_send_options(lua_State *L, int index);
+
+/* A list of seals by name. */
+uint32_t shmkit_lua_check_seals(lua_State *L, int index);
+
+/* A table that is a list of names and has each name as a key too. */
+void shmkit_lua_push_seals(lua_State *L, uint32_t seals);
+
+/* ---- Results (result.c) --------------------------------------------------------------------- */
+
+/* A status other than 0: raise for misuse, else push nil, message, errno. Returns how many. */
+int shmkit_lua_fail(lua_State *L, shmkit_status status);
+
+/* Raise the last failure of this thread, whatever it was. */
+int shmkit_lua_raise(lua_State *L);
+
+void shmkit_lua_push_creator(lua_State *L, const shmkit_creator *creator);
+
+/* ---- Objects (object.c) --------------------------------------------------------------------- */
+
+/* Push a new metatable with __name, hidden from Lua, and register it under `key`. */
+void shmkit_lua_new_class(lua_State *L, const void *key, const char *name);
+
+/* Set functions into the table on top, as closures with the metatable at `class` as first
+ * upvalue. */
+void shmkit_lua_set_methods(lua_State *L, int class, const luaL_Reg *functions);
+
+/* Self of the running method. */
+void *shmkit_lua_check_self(lua_State *L, int index, const char *name);
+
+/* An argument of a class that need not be the running method's; NULL when it is something else. */
+void *shmkit_lua_test_object(lua_State *L, int index, const void *key);
+
+/* ---- Segment (segment.c, pack.c) ------------------------------------------------------------ */
+
+/* The userdata. It outlives the segment, so that views can ask whether that is there. */
+typedef struct shmkit_lua_segment {
+  /* NULL before it is made and after the finalizer. A closed segment is still there. */
+  shmkit_segment *segment;
+} shmkit_lua_segment;
+
+/* Push a Segment and return where its pointer goes. Pushed before the segment is made, so that
+ * running out of memory cannot leak one. */
+shmkit_segment **shmkit_lua_new_segment(lua_State *L);
+
+shmkit_segment *shmkit_lua_check_segment(lua_State *L, int index);
+
+/* Push what names a segment in messages: its address, printable. */
+void shmkit_lua_push_address(lua_State *L, const shmkit_segment *segment);
+
+/* Push a string of `length` bytes at `offset` and return 0; a status and nothing pushed when that
+ * cannot be. */
+shmkit_status shmkit_lua_push_content(lua_State *L, shmkit_segment *segment, uint64_t offset,
+                                      size_t length);
+
+/* Register the class; its methods are SWIG's and those written by hand. */
+void shmkit_lua_open_segment(lua_State *L, const luaL_Reg *swig_methods);
+
+int shmkit_lua_pack(lua_State *L);
+int shmkit_lua_unpack(lua_State *L);
+/* Remember string.pack and its kind before a script can replace them. */
+void shmkit_lua_open_pack(lua_State *L);
+
+/* ---- Views (view.c) ------------------------------------------------------------------------- */
+
+int shmkit_lua_view(lua_State *L);
+void shmkit_lua_open_view(lua_State *L);
+
+/* ---- The module (shmkit.i, module.c) -------------------------------------------------------- */
+
+/* Push the module's table, by way of SWIG's generated file, which knows its functions ... */
+void shmkit_lua_push_module(lua_State *L);
+/* ... and gives them to this: functions of the module, methods of a segment. */
+void shmkit_lua_assemble(lua_State *L, const luaL_Reg *functions, const luaL_Reg *methods);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * require "shmkit.core".
+ *
+ * SWIG's own start-up (SWIG_init) is never run: it writes globals, keeps a table of types that all
+ * Lua states of the process share without a lock, and offers functions that take any pointer. What
+ * is needed of it are two constant arrays of functions. Everything else lives in the Lua state, so
+ * that states in different threads have nothing in common but the library itself.
+ */
+#include "binding.h"
+
+LUALIB_API __attribute__((visibility("default"))) int luaopen_shmkit_core(lua_State *L);
+
+void shmkit_lua_assemble(lua_State *L, const luaL_Reg *functions, const luaL_Reg *methods) {
+  shmkit_lua_open_pack(L);
+  shmkit_lua_open_segment(L, methods);
+  shmkit_lua_open_view(L);
+  lua_newtable(L);
+  luaL_setfuncs(L, functions, 0);
+}
+
+int luaopen_shmkit_core(lua_State *L) {
+  luaL_checkversion(L);
+  shmkit_lua_push_module(L);
+  return 1;
+}

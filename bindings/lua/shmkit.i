@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lua: how arguments and results of the common interface are converted. All logic is in the C files
+ * beside this one.
+ */
+%module shmkit_core
+%include <stdint.i>
+
+%{
+#include "binding.h"
+
+/* Lua drops arguments that are too many and takes missing ones for nil: each is checked below. */
+#undef SWIG_check_num_args
+#define SWIG_check_num_args(function, least, most)
+/* SWIG's start-up stays unused, see module.c: only its hook for %init is called. */
+#undef SWIG_init
+#define SWIG_init shmkit_lua_unused_init
+#undef SWIG_init_user
+#define SWIG_init_user shmkit_lua_push_module
+%}
+
+/* ---- In ------------------------------------------------------------------------------------- */
+
+%typemap(in) struct shmkit_segment *self, const struct shmkit_segment *self
+  "$1 = shmkit_lua_check_segment(L, $input);"
+%typemap(in) const char * %{ $1 = (char *)shmkit_lua_check_text(L, $input, "$1_name"); %}
+%typemap(in) uint64_t %{ $1 = shmkit_lua_check_natural(L, $input, "$1_name", UINT64_MAX); %}
+%typemap(in) int socket %{ $1 = (int)shmkit_lua_check_natural(L, $input, "$1_name", INT32_MAX); %}
+%typemap(in) uint32_t flags "$1 = shmkit_lua_check_send_options(L, $input);"
+%typemap(in) uint32_t seals "$1 = shmkit_lua_check_seals(L, $input);"
+%typemap(in) shmkit_type type "$1 = shmkit_lua_check_type(L, $input);"
+%typemap(in) (const void *bytes, size_t length)
+  "$1 = (void *)shmkit_lua_check_bytes(L, $input, &$2);"
+%typemap(in) const shmkit_segment_options *options (shmkit_segment_options storage)
+  "$1 = (shmkit_segment_options *)shmkit_lua_check_options(L, $input, &storage);"
+/* Lua knows statuses as errno numbers. */
+%typemap(in) shmkit_status status
+  %{ $1 = -(int)shmkit_lua_check_natural(L, $input, "errno", INT32_MAX); %}
+
+/* ---- Results -------------------------------------------------------------------------------- */
+
+/* Failure ends the function here. Done is true, unless an output takes its place: Lua returns what
+ * is on top. */
+%typemap(out) shmkit_status %{
+  if ($1 != 0) return shmkit_lua_fail(L, $1);
+  lua_pushboolean(L, 1);
+  SWIG_arg = 1;
+%}
+%typemap(out) size_t "lua_pushinteger(L, (lua_Integer)$1); SWIG_arg = 1;"
+%typemap(out) shmkit_kind "lua_pushstring(L, shmkit_kind_name($1)); SWIG_arg = 1;"
+%typemap(out) shmkit_lifetime "lua_pushstring(L, shmkit_lifetime_name($1)); SWIG_arg = 1;"
+
+/* The object is made before the call, as `check` runs when every argument is in. It lies below the
+ * status then. */
+%typemap(in, numinputs=0) shmkit_segment **out ""
+%typemap(check) shmkit_segment **out "$1 = shmkit_lua_new_segment(L);"
+%typemap(argout) shmkit_segment **out "lua_pop(L, 1);"
+
+%typemap(in, numinputs=0) int *out (int value) "$1 = &value;"
+%typemap(argout) int *out "lua_pushinteger(L, *$1);"
+%typemap(in, numinputs=0) uint32_t *out (uint32_t value) "$1 = &value;"
+%typemap(argout) uint32_t *out "shmkit_lua_push_seals(L, *$1);"
+%typemap(in, numinputs=0) shmkit_creator *out (shmkit_creator value) "$1 = &value;"
+%typemap(argout) shmkit_creator *out "shmkit_lua_push_creator(L, $1);"
+
+/* ---- Left out ------------------------------------------------------------------------------- */
+
+/* Lua names types, kinds and lifetimes by strings and never sees their numbers. */
+%ignore shmkit_type_find;
+%ignore shmkit_type_name;
+%ignore shmkit_kind_name;
+%ignore shmkit_lifetime_name;
+/* Views do not pin: they look whether the segment is open. */
+%ignore shmkit_segment::pins;
+/* Also a metamethod, see segment.c. */
+%ignore shmkit_segment::close;
+
+%include "../shmkit.i"
+
+%init %{
+  shmkit_lua_assemble(L, swig_SwigModule_methods, swig_shmkit_segment_methods);
+%}

@@ -1,0 +1,15 @@
+-- SPDX-License-Identifier: MIT
+-- shmkit: shared memory. What there is and how it behaves is written down in meta.lua.
+local core = require "shmkit.core"
+
+-- Bare C functions, so that their errors name the line that called them.
+return {
+  _VERSION = "shmkit " .. core.version(),
+  create = core.segment_create,
+  open = core.segment_open,
+  open_or_create = core.segment_open_or_create,
+  receive = core.segment_receive,
+  unlink = core.unlink,
+  type_size = core.type_size,
+  error_name = core.error_name,
+}
