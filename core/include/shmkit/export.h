@@ -8,9 +8,6 @@
 
 #define SHMKIT_API __attribute__((visibility("default")))
 
-/** Ask the compiler to check a format string against its arguments; both positions count from one. */
-#define SHMKIT_PRINTF(format, first) __attribute__((format(printf, format, first)))
-
 #ifdef __cplusplus
 #define SHMKIT_BEGIN_DECLS extern "C" {
 #define SHMKIT_END_DECLS }

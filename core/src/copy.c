@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading and writing by copy. Through the descriptor it is the kernel that touches the pages, and
+ * one that was truncated away is an answer, not a signal. The same for memory whose descriptor is
+ * gone or cannot be written through, at a higher price: this process's memory, as another's.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "segment.h"
+
+/* What is there, when it is too little; 0 bytes when nobody knows. */
+static shmkit_status fail_truncated(const shmkit_segment *self, uint64_t offset, size_t length) {
+  return shmkit__fail(SHMKIT_ERR_TRUNCATED, self->address,
+                      "%s was truncated by another process: the %zu bytes at offset %" PRIu64
+                      " are gone; refresh tells the new size",
+                      self->address, length, offset);
+}
+
+static shmkit_status fail_copy(const shmkit_segment *self, uint64_t offset, size_t length,
+                               int error) {
+  if (error == -EFAULT) return fail_truncated(self, offset, length);
+  if (error == -EPERM || error == -ENOSYS) {
+    return shmkit__fail(error, self->address,
+                        "cannot copy from or to %s: its descriptor is gone or cannot be used, and "
+                        "this system does not permit process_vm_readv",
+                        self->address);
+  }
+  return shmkit__fail_errno(-error, self->address, "cannot copy from or to %s", self->address);
+}
+
+/* 0, or a negated errno value: -ENODATA for the end of the file. */
+static int read_file(int fd, char *to, size_t length, uint64_t offset) {
+  while (length > 0) {
+    ssize_t got = pread(fd, to, length, (off_t)offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return -errno;
+    if (got == 0) return -ENODATA;
+    to += got;
+    offset += (uint64_t)got;
+    length -= (size_t)got;
+  }
+  return 0;
+}
+
+static int write_file(int fd, const char *from, size_t length, uint64_t offset) {
+  while (length > 0) {
+    ssize_t put = pwrite(fd, from, length, (off_t)offset);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return -errno;
+    from += put;
+    offset += (uint64_t)put;
+    length -= (size_t)put;
+  }
+  return 0;
+}
+
+static shmkit_status read_entered(shmkit_segment *self, uint64_t offset, void *buffer,
+                                  size_t length) {
+  struct stat status;
+  int fd = -1, error;
+  shmkit_status result = shmkit__segment_check_range(self, offset, length);
+  if (result != 0 || length == 0) return result;
+  /* Nobody can make a System V segment shorter. */
+  if (self->kind == SHMKIT_SYSV) {
+    memcpy(buffer, self->memory + offset, length);
+    return 0;
+  }
+  if (shmkit__segment_descriptor(self, &fd, &status) == 0) {
+    error = read_file(fd, buffer, length, offset);
+    if (error == 0) return 0;
+    if (error == -ENODATA) return fail_truncated(self, offset, length);
+  }
+  error = shmkit__os_copy(buffer, self->memory + offset, length);
+  return error == 0 ? 0 : fail_copy(self, offset, length, error);
+}
+
+static shmkit_status write_entered(shmkit_segment *self, uint64_t offset, const void *bytes,
+                                   size_t length) {
+  struct stat status;
+  int fd = -1, error;
+  shmkit_status result = shmkit__segment_check_range(self, offset, length);
+  if (result != 0) return result;
+  if (self->readonly) {
+    return shmkit__fail(-EACCES, self->address, "cannot write to %s: it is open read-only",
+                        self->address);
+  }
+  if (length == 0) return 0;
+  if (self->kind == SHMKIT_SYSV) {
+    memcpy(self->memory + offset, bytes, length);
+    return 0;
+  }
+  if (shmkit__segment_descriptor(self, &fd, &status) == 0) {
+    /* Writing behind the end would lengthen the file again. */
+    if (offset + length > (uint64_t)status.st_size) return fail_truncated(self, offset, length);
+    error = write_file(fd, bytes, length, offset);
+    if (error == 0) return 0;
+    if (error == -ENOSPC) {
+      return shmkit__fail(-ENOSPC, self->address,
+                          "no room for %zu bytes at offset %" PRIu64 " of the sparse segment %s",
+                          length, offset, self->address);
+    }
+    /* Otherwise: hugetlbfs cannot be written to, and a memfd may be sealed against all writing but
+     * through this mapping. */
+  }
+  error = shmkit__os_copy(self->memory + offset, bytes, length);
+  return error == 0 ? 0 : fail_copy(self, offset, length, error);
+}
+
+shmkit_status shmkit_segment_read(shmkit_segment *self, uint64_t offset, void *buffer,
+                                  size_t length) {
+  shmkit_status result = shmkit__segment_enter(self);
+  if (result != 0) return result;
+  result = read_entered(self, offset, buffer, length);
+  shmkit__segment_leave(self);
+  return result;
+}
+
+shmkit_status shmkit_segment_write(shmkit_segment *self, uint64_t offset, const void *bytes,
+                                   size_t length) {
+  shmkit_status result = shmkit__segment_enter(self);
+  if (result != 0) return result;
+  result = write_entered(self, offset, bytes, length);
+  shmkit__segment_leave(self);
+  return result;
+}

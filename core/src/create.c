@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Creating segments, so that nobody ever sees half of one: everything is done to a file without a
+ * name, and the last step gives it the name or finds it taken.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "backoff.h"
+#include "error.h"
+#include "room.h"
+#include "segment.h"
+
+/* ---- What is asked for ---------------------------------------------------------------------- */
+
+static shmkit_status fail_option(const struct shmkit__address *address, shmkit_status status,
+                                 const char *why) {
+  return shmkit__fail(status, address->text, "cannot create %s: %s", address->text, why);
+}
+
+static shmkit_status check_flags(const struct shmkit__address *address,
+                                 const shmkit_segment_options *options) {
+  const uint32_t known = SHMKIT_SPARSE | SHMKIT_POPULATE | SHMKIT_LOCK | SHMKIT_HUGE_PAGES;
+  shmkit_kind kind = address->kind;
+  if (options->flags & SHMKIT_READONLY) {
+    return fail_option(address, -EINVAL, "read-only is for opening: seal or reopen it");
+  }
+  if (options->flags & ~known) {
+    return fail_option(address, -EINVAL, "any_owner and unknown flags are not for creating");
+  }
+  if ((options->flags & SHMKIT_HUGE_PAGES) && kind != SHMKIT_MEMFD && kind != SHMKIT_SYSV) {
+    return fail_option(address, SHMKIT_ERR_UNSUPPORTED,
+                       "huge pages are for memfd: and sysv:, or for file: on a hugetlbfs mount "
+                       "without this option");
+  }
+  return 0;
+}
+
+static shmkit_status check_options(const struct shmkit__address *address, uint64_t size,
+                                   const shmkit_segment_options *options) {
+  const uint32_t seals = SHMKIT_SEAL_SEAL | SHMKIT_SEAL_SHRINK | SHMKIT_SEAL_GROW |
+                         SHMKIT_SEAL_WRITE | SHMKIT_SEAL_FUTURE_WRITE;
+  if (size == 0) return fail_option(address, -EINVAL, "the size is 0: ask for at least 1 byte");
+  if (size > INT64_MAX || options->capacity > INT64_MAX) {
+    return fail_option(address, -EINVAL, "no segment can have 2^63 bytes or more");
+  }
+  if (options->mode & ~0777U) {
+    return fail_option(address, -EINVAL, "the mode has more than permission bits, 0777");
+  }
+  if (options->lifetime > SHMKIT_LAST) return fail_option(address, -EINVAL, "unknown lifetime");
+  if (options->lifetime != SHMKIT_PERSISTENT && address->kind == SHMKIT_MEMFD) {
+    return fail_option(address, SHMKIT_ERR_UNSUPPORTED,
+                       "a memfd has no name whose lifetime could be chosen");
+  }
+  if (options->seals != 0 && address->kind != SHMKIT_MEMFD) {
+    return fail_option(address, SHMKIT_ERR_UNSUPPORTED, "only memfd: can be sealed");
+  }
+  if (options->seals & ~seals) return fail_option(address, -EINVAL, "unknown seals");
+  if (options->content == NULL && options->content_size > 0) {
+    return fail_option(address, -EINVAL, "the content is a null pointer");
+  }
+  if (options->content_size > size) {
+    return fail_option(address, -EINVAL, "the content is longer than the segment");
+  }
+  return check_flags(address, options);
+}
+
+/* ---- Filling a file that nobody knows ------------------------------------------------------- */
+
+static shmkit_status reserve(shmkit_segment *self, const char *path, uint64_t size) {
+  int error;
+  if (self->huge_page != 0 && size % self->huge_page != 0) {
+    return shmkit__fail(-EINVAL, self->address,
+                        "cannot create %s with %" PRIu64 " bytes: its huge pages have %" PRIu64
+                        ", use a multiple of that",
+                        self->address, size, self->huge_page);
+  }
+  if (self->flags & SHMKIT_SPARSE) {
+    error = shmkit__os_extend(self->fd, size);
+  } else {
+    shmkit_status room =
+        shmkit__room_check(self->kind == SHMKIT_FILE ? self->fd : -1, self->address, "create", size);
+    if (room != 0) return room;
+    error = shmkit__os_reserve(self->fd, 0, size, false);
+  }
+  if (error == 0) return 0;
+  if (self->huge_page != 0 && (error == -ENOMEM || error == -ENOSPC)) {
+    return shmkit__fail(error, self->address,
+                        "cannot create %s: too few huge pages are free for %" PRIu64
+                        " bytes: raise /proc/sys/vm/nr_hugepages",
+                        self->address, size);
+  }
+  if (error == -ENOSPC) return shmkit__room_fail(self->fd, path, self->address, "create", size);
+  if (error == -EOPNOTSUPP) {
+    return shmkit__fail(error, self->address,
+                        "cannot create %s: its file system cannot reserve room: create it sparse "
+                        "with another program, then open it",
+                        self->address);
+  }
+  return shmkit__fail_errno(-error, self->address, "cannot create %s: reserving %" PRIu64 " bytes",
+                            self->address, size);
+}
+
+static shmkit_status fail_content(const shmkit_segment *self) {
+  return shmkit__fail_errno(errno, self->address, "cannot create %s: writing its content",
+                            self->address);
+}
+
+/* hugetlbfs has no write; nobody else can truncate this file, so its memory can be used. */
+static shmkit_status copy_content(shmkit_segment *self, const void *content, size_t size) {
+  size_t mapped = (size + self->huge_page - 1) / self->huge_page * self->huge_page;
+  void *memory = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
+  if (memory == MAP_FAILED) return fail_content(self);
+  memcpy(memory, content, size);
+  (void)munmap(memory, mapped);
+  return 0;
+}
+
+static shmkit_status write_content(shmkit_segment *self, const char *content, size_t size) {
+  if (size > 0 && self->huge_page != 0) return copy_content(self, content, size);
+  for (size_t done = 0; done < size;) {
+    ssize_t put = pwrite(self->fd, content + done, size - done, (off_t)done);
+    if (put < 0 && errno != EINTR) return fail_content(self);
+    if (put > 0) done += (size_t)put;
+  }
+  return 0;
+}
+
+static shmkit_status add_seals(shmkit_segment *self, uint32_t seals) {
+  if (seals == 0) return 0;
+  int error = shmkit__os_seal(self->fd, seals);
+  if (error != 0) {
+    return shmkit__fail_errno(-error, self->address, "cannot create %s: sealing it", self->address);
+  }
+  if (seals & SHMKIT_SEAL_WRITE) self->readonly = true;
+  return 0;
+}
+
+/* Everything but the name. `path` is where it will be, NULL for a memfd. */
+static shmkit_status fill(shmkit_segment *self, const char *path, uint64_t size,
+                          const shmkit_segment_options *options) {
+  shmkit_status status = reserve(self, path, size);
+  if (status == 0) status = write_content(self, options->content, options->content_size);
+  if (status != 0) return status;
+  shmkit__stamp_write(self->fd);
+  status = add_seals(self, options->seals);
+  if (status == 0) status = shmkit__segment_map(self, "create", size, options);
+  if (status == 0 && options->lifetime == SHMKIT_LAST) {
+    status = shmkit__lifetime_attach_first(self->fd, self->address);
+  }
+  return status;
+}
+
+/* ---- memfd ---------------------------------------------------------------------------------- */
+
+static shmkit_status create_memfd(const struct shmkit__address *address, uint64_t size,
+                                  const shmkit_segment_options *options, shmkit_segment *self) {
+  struct stat status;
+  int fd = -1;
+  int error = shmkit__os_anonymous(address->text + address->name,
+                                   (options->flags & SHMKIT_HUGE_PAGES) != 0, &fd);
+  if (error != 0) {
+    return shmkit__fail_errno(-error, address->text, "cannot create %s", address->text);
+  }
+  /* The mode decides who may open it through /proc/PID/fd; O_NONBLOCK marks it as ours. FUTURE_WRITE
+   * would keep ourselves out as well if it were set before mapping, so it comes after. */
+  self->fd = fd;
+  if (fchmod(fd, options->mode != 0 ? options->mode : 0600) != 0 ||
+      fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || fstat(fd, &status) != 0) {
+    return shmkit__fail_errno(errno, address->text, "cannot create %s", address->text);
+  }
+  shmkit__segment_set_file(self, fd, &status);
+  shmkit_segment_options without = *options;
+  without.seals &= ~(uint32_t)SHMKIT_SEAL_FUTURE_WRITE;
+  bool later = without.seals != options->seals;
+  /* No seal can follow the seal on seals. */
+  if (later) without.seals &= ~(uint32_t)SHMKIT_SEAL_SEAL;
+  shmkit_status result = fill(self, NULL, size, &without);
+  if (result == 0 && later) result = add_seals(self, options->seals & ~without.seals);
+  return result;
+}
+
+/* ---- Files ---------------------------------------------------------------------------------- */
+
+static shmkit_status fail_exists(const struct shmkit__address *address) {
+  return shmkit__fail(-EEXIST, address->text,
+                      "cannot create %s: it exists: open it, use open_or_create, or unlink it",
+                      address->text);
+}
+
+static shmkit_status fail_name(const struct shmkit__address *address, int error) {
+  const char *why = NULL;
+  if (error == EEXIST) return fail_exists(address);
+  if (error == ENOSPC) {
+    return shmkit__room_fail(-1, SHMKIT__POSIX_DIRECTORY, address->text, "create", 0);
+  }
+  if (error == EACCES || error == EPERM) why = "no permission to make files in its directory";
+  if (error == ENOENT || error == ENOTDIR) why = "its directory does not exist";
+  if (why != NULL) return fail_option(address, -error, why);
+  return shmkit__fail_errno(error, address->text, "cannot create %s", address->text);
+}
+
+/* Where the file will be, for messages about room: the directory of POSIX segments, or the path's
+ * own. */
+static shmkit_status create_file(const struct shmkit__address *address, uint64_t size,
+                                 const shmkit_segment_options *options, shmkit_segment *self) {
+  struct stat existing;
+  struct shmkit__draft draft;
+  mode_t mode = options->mode != 0 ? options->mode : 0600;
+  if (options->lifetime == SHMKIT_LAST) mode |= S_ISVTX;
+  /* Found out now, it costs nobody the room for a second copy. */
+  if (lstat(address->path, &existing) == 0) return fail_exists(address);
+  int error = shmkit__os_draft_begin(address->path, mode, &draft);
+  if (error != 0) return fail_name(address, -error);
+  shmkit__segment_set_file(self, draft.fd, &draft.status);
+  const char *where = address->kind == SHMKIT_POSIX ? SHMKIT__POSIX_DIRECTORY : NULL;
+  shmkit_status status = fill(self, where, size, options);
+  if (status == 0) {
+    error = shmkit__os_draft_publish(address->path, &draft);
+    if (error != 0) status = fail_name(address, -error);
+  }
+  if (status != 0) shmkit__os_draft_abandon(address->path, &draft);
+  return status;
+}
+
+static shmkit_status create_once(const struct shmkit__address *address, uint64_t size,
+                                 const shmkit_segment_options *options, shmkit_segment **out) {
+  shmkit_segment *self = shmkit__segment_new(address, options);
+  if (self == NULL) return -ENOMEM;
+  shmkit_status status = address->kind == SHMKIT_MEMFD
+                             ? create_memfd(address, size, options, self)
+                             : create_file(address, size, options, self);
+  if (status != 0) {
+    shmkit_segment_free(self);
+    return status;
+  }
+  self->created = true;
+  self->lifetime = (uint8_t)options->lifetime;
+  shmkit__segment_set_open(self);
+  if (self->lifetime != SHMKIT_PERSISTENT) shmkit__lifetime_watch(self);
+  *out = self;
+  return 0;
+}
+
+/* ---- Creating ------------------------------------------------------------------------------- */
+
+shmkit_status shmkit__segment_create_at(struct shmkit__address *address, uint64_t size,
+                                        const shmkit_segment_options *options,
+                                        shmkit_segment **out) {
+  shmkit_status status = check_options(address, size, options);
+  if (status != 0) return status;
+  if (address->kind == SHMKIT_SYSV) return shmkit__sysv_create(address, size, options, out);
+  if (address->kind == SHMKIT_FD) {
+    return fail_option(address, SHMKIT_ERR_UNSUPPORTED,
+                       "a descriptor can only be opened; use memfd: for a segment without a name");
+  }
+  status = create_once(address, size, options, out);
+  if (status != -EEXIST) return status;
+  /* What a killed process left does not count as existing. */
+  if (!shmkit__lifetime_reap_stale(address->path)) return status;
+  return create_once(address, size, options, out);
+}
+
+shmkit_status shmkit_segment_create(const char *address, uint64_t size,
+                                    const shmkit_segment_options *options, shmkit_segment **out) {
+  static const shmkit_segment_options defaults = SHMKIT_SEGMENT_OPTIONS_INIT;
+  struct shmkit__address parsed;
+  shmkit_status status = shmkit__address_parse(address, &parsed);
+  if (status != 0) return status;
+  return shmkit__segment_create_at(&parsed, size, options != NULL ? options : &defaults, out);
+}
+
+/* ---- Opening or creating -------------------------------------------------------------------- */
+
+struct request {
+  struct shmkit__address address;
+  uint64_t size;
+  const shmkit_segment_options *options;
+};
+
+static shmkit_status open_existing(const struct request *request, shmkit_segment **out) {
+  shmkit_segment_options options = *request->options;
+  options.flags &= ~(uint32_t)(SHMKIT_SPARSE | SHMKIT_HUGE_PAGES);
+  options.mode = options.lifetime = options.seals = 0;
+  options.content = NULL;
+  options.content_size = 0;
+  shmkit_status status = shmkit__segment_open_at(&request->address, &options, out);
+  if (status != 0 || (*out)->size >= request->size) return status;
+  status = shmkit__fail(SHMKIT_ERR_INCOMPATIBLE, request->address.text,
+                        "%s exists with %zu bytes, fewer than the %" PRIu64 " asked for: open it "
+                        "and grow it, or unlink it",
+                        request->address.text, shmkit_segment_size(*out), request->size);
+  shmkit_segment_free(*out);
+  *out = NULL;
+  return status;
+}
+
+static shmkit_status create_missing(struct request *request, shmkit_segment **out) {
+  shmkit_segment_options options = *request->options;
+  options.flags &= ~(uint32_t)SHMKIT_ANY_OWNER;
+  return shmkit__segment_create_at(&request->address, request->size, &options, out);
+}
+
+/* Each other's creation and removal may be in the way of both; then again. */
+static shmkit_status open_or_create_once(struct request *request, shmkit_segment **out) {
+  shmkit_status status = open_existing(request, out);
+  if (status != -ENOENT) return status;
+  status = create_missing(request, out);
+  return status == -EEXIST ? SHMKIT_AGAIN : status;
+}
+
+static uint64_t free_room(const char *directory) {
+  struct statvfs room;
+  return statvfs(directory, &room) == 0 ? (uint64_t)room.f_bavail * room.f_frsize : 0;
+}
+
+static bool can_ever_fit(const char *directory, uint64_t size) {
+  struct statvfs room;
+  return statvfs(directory, &room) != 0 || (uint64_t)room.f_blocks * room.f_frsize >= size;
+}
+
+/*
+ * No room may only mean that several processes are reserving it for the same segment right now, of
+ * which one will win. Those who were refused take turns by a lock on the directory; while the free
+ * room keeps changing, others are still at work, and it is worth another look.
+ */
+static shmkit_status take_turns(struct request *request, shmkit_segment **out) {
+  const char *directory = SHMKIT__POSIX_DIRECTORY;
+  const uint64_t patience = 500000000U;
+  struct shmkit__backoff backoff = shmkit__backoff_for_seconds(10);
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  bool mine = false;
+  uint64_t room = free_room(directory), changed = shmkit__now();
+  shmkit_status status;
+  do {
+    mine = mine || fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
+    status = mine ? open_or_create_once(request, out) : open_existing(request, out);
+    if (status == 0) break;
+    bool hopeless = status != -ENOSPC && status != -ENOENT && status != SHMKIT_AGAIN;
+    uint64_t now = shmkit__now(), left = free_room(directory);
+    if (left != room || !mine) changed = now;
+    room = left;
+    if (hopeless || now - changed > patience) break;
+  } while (shmkit__backoff_wait(&backoff));
+  if (fd >= 0) (void)close(fd);
+  if (status == -ENOENT) status = create_missing(request, out);
+  return status;
+}
+
+shmkit_status shmkit_segment_open_or_create(const char *address, uint64_t size,
+                                            const shmkit_segment_options *options,
+                                            shmkit_segment **out) {
+  static const shmkit_segment_options defaults = SHMKIT_SEGMENT_OPTIONS_INIT;
+  struct shmkit__backoff backoff = shmkit__backoff_for_seconds(5);
+  struct request request = {.size = size, .options = options != NULL ? options : &defaults};
+  shmkit_status status = shmkit__address_parse(address, &request.address);
+  /* Errors in what is asked for do not depend on whether it exists. */
+  if (status == 0 && request.address.kind != SHMKIT_FD) {
+    shmkit_segment_options creating = *request.options;
+    creating.flags &= ~(uint32_t)SHMKIT_ANY_OWNER;
+    status = check_options(&request.address, size, &creating);
+  }
+  if (status != 0) return status;
+  const struct shmkit__address *parsed = &request.address;
+  if (parsed->kind == SHMKIT_MEMFD || parsed->sysv == SHMKIT__SYSV_PRIVATE) {
+    return create_missing(&request, out);
+  }
+  if (parsed->kind == SHMKIT_FD || parsed->sysv == SHMKIT__SYSV_ID) {
+    return open_existing(&request, out);
+  }
+  do {
+    status = open_or_create_once(&request, out);
+    if (status == -ENOSPC && parsed->kind == SHMKIT_POSIX &&
+        can_ever_fit(SHMKIT__POSIX_DIRECTORY, size)) {
+      status = take_turns(&request, out);
+    }
+  } while (status == SHMKIT_AGAIN && shmkit__backoff_wait(&backoff));
+  if (status != SHMKIT_AGAIN) return status;
+  return shmkit__fail(-EBUSY, parsed->text,
+                      "cannot open or create %s: for 5 seconds others created and removed it each "
+                      "time it was looked at",
+                      parsed->text);
+}

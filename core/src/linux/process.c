@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* Linux: who this process is. See os.h. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os.h"
+
+static void read_line(const char *path, char *out, size_t size) {
+  out[0] = '\0';
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  ssize_t length = read(fd, out, size - 1);
+  (void)close(fd);
+  if (length > 0 && out[length - 1] == '\n') length--;
+  out[length > 0 ? length : 0] = '\0';
+}
+
+/* "pid (program) state ppid ...", where the program may itself contain parentheses and spaces;
+ * the start is the 20th field behind it. */
+static void parse_stat(const char *line, shmkit_creator *out) {
+  const char *open = strchr(line, '(');
+  const char *close = strrchr(line, ')');
+  if (open == NULL || close == NULL || close < open) return;
+  (void)snprintf(out->program, sizeof out->program, "%.*s", (int)(close - open - 1), open + 1);
+  const char *field = close + 1;
+  for (int i = 0; i < 20 && field != NULL; i++) field = strchr(field + 1, ' ');
+  if (field != NULL) out->start = strtoull(field, NULL, 10);
+}
+
+void shmkit__os_self(shmkit_creator *out) {
+  /* Per thread, so that it needs no lock that a fork could leave locked. */
+  static _Thread_local shmkit_creator self;
+  pid_t pid = getpid();
+  if (self.pid != pid) {
+    struct stat pid_namespace;
+    char line[512];
+    self = (shmkit_creator){.pid = pid};
+    read_line("/proc/self/stat", line, sizeof line);
+    parse_stat(line, &self);
+    read_line("/proc/sys/kernel/random/boot_id", self.boot, sizeof self.boot);
+    if (stat("/proc/self/ns/pid", &pid_namespace) == 0) self.pid_namespace = pid_namespace.st_ino;
+  }
+  *out = self;
+}

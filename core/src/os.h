@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What shmkit needs of an operating system beyond POSIX: one contract, implemented by one folder
+ * per system, chosen by CMake. Nothing above it has an #ifdef for a system.
+ *
+ * Functions return 0 or a negated errno value and make no messages: only the caller knows what the
+ * user was trying to do. None of them is interrupted by signals except where it says so.
+ */
+#ifndef SHMKIT_SRC_OS_H
+#define SHMKIT_SRC_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <shmkit/segment.h>
+
+/* ---- Files ---------------------------------------------------------------------------------- */
+
+/* Where POSIX shared memory objects are files. */
+#define SHMKIT__POSIX_DIRECTORY "/dev/shm"
+
+/* A new file on its way to a name: between begin and publish, nobody can find it. */
+struct shmkit__draft {
+  int fd;
+  /* The hidden name that it has where files cannot be nameless; "" otherwise. */
+  char hidden[64];
+  /* As fstat says when it is made. */
+  struct stat status;
+};
+
+/* Make an empty, nameless, readable and writable file in the directory of `path`, with exactly
+ * these permission bits. On success draft->fd is open until publish or abandon. */
+int shmkit__os_draft_begin(const char *path, mode_t mode, struct shmkit__draft *draft);
+
+/* Give the draft its name, atomically: -EEXIST when the name is taken. The descriptor stays open
+ * either way. */
+int shmkit__os_draft_publish(const char *path, struct shmkit__draft *draft);
+
+/* Close the descriptor of an unpublished draft and leave nothing behind. */
+void shmkit__os_draft_abandon(const char *path, struct shmkit__draft *draft);
+
+/* An anonymous file that accepts seals; huge pages when asked. -EINVAL: the name is too long. */
+int shmkit__os_anonymous(const char *name, bool huge_pages, int *fd);
+
+/* Open the file behind `fd` anew, so that the two share no locks. Needs the file's permissions. */
+int shmkit__os_reopen(int fd, int flags, int *out);
+
+/* The path that the file behind `fd` had when it was opened or got since, if it still has one. */
+int shmkit__os_path_of(int fd, char *path, size_t size);
+
+/* Make the pages of [from, to) exist, and unless `keep_size`, the file at least `to` long. On
+ * failure some of them may stay. Returns -EINTR only when signals come so fast that there is no
+ * progress. */
+int shmkit__os_reserve(int fd, uint64_t from, uint64_t to, bool keep_size);
+
+/* Extend the file to `size` without reserving more than its last page; never shortens it. */
+int shmkit__os_extend(int fd, uint64_t size);
+
+/* Give the pages of [from, to) back; they read as zero afterwards. */
+void shmkit__os_discard(int fd, uint64_t from, uint64_t to);
+
+/* Add and ask for seals, SHMKIT_SEAL_*: -EINVAL when the file cannot have any. */
+int shmkit__os_seal(int fd, uint32_t seals);
+int shmkit__os_seals(int fd, uint32_t *out);
+
+/* The size of the huge pages that the file consists of, 0 for ordinary memory. */
+uint64_t shmkit__os_huge_page_size(int fd, const struct stat *status);
+
+/* Whether `fd`'s pages live in memory and swap alone, so that the memory limits apply. */
+bool shmkit__os_in_memory(int fd);
+
+/* ---- Locks ---------------------------------------------------------------------------------- */
+
+/*
+ * Locks on single bytes far beyond the end of any file. They belong to the open file description:
+ * the kernel drops them when the last descriptor and mapping of it are gone, however that comes.
+ * Two descriptions exclude each other even in one process; a forked child shares its parent's.
+ */
+enum shmkit__byte {
+  /* Exclusive while a name of the file is being removed. */
+  SHMKIT__BYTE_REMOVAL,
+  /* Shared by everybody who has a Last segment open; exclusive by who removes it. */
+  SHMKIT__BYTE_PRESENCE,
+  /* Exclusive while the file is grown. */
+  SHMKIT__BYTE_GROWTH
+};
+enum shmkit__lock { SHMKIT__UNLOCKED, SHMKIT__SHARED, SHMKIT__EXCLUSIVE };
+
+/* Set the lock of this description on a byte, without waiting: -EAGAIN when others are in the way,
+ * -EBADF when the descriptor does not allow that lock (exclusive needs writing). */
+int shmkit__os_lock(int fd, enum shmkit__byte byte, enum shmkit__lock lock);
+
+/* Whether an exclusive lock on the byte would meet somebody else's lock. -1: cannot tell. */
+int shmkit__os_is_locked(int fd, enum shmkit__byte byte);
+
+/* ---- Memory --------------------------------------------------------------------------------- */
+
+/* Copy without SIGBUS or SIGSEGV: -EFAULT when a page is not there. -EPERM or -ENOSYS where the
+ * system does not allow it. `to` or `from` may be in a mapping whose file was truncated. */
+int shmkit__os_copy(void *to, const void *from, size_t length);
+
+/* Make the page tables of [memory, memory + size) now. -EFAULT: a page is not there. */
+int shmkit__os_populate(void *memory, size_t size, bool writable);
+
+/* Which limit leaves least room for memory. */
+struct shmkit__memory_room {
+  uint64_t available; /* bytes that can still be used, counting what the kernel can reclaim */
+  uint64_t limit;     /* bytes in all */
+  char what[256];     /* what sets the limit, in words with its file */
+};
+
+/* How much memory this process may still use: the tightest of its control groups and the machine.
+ * False when nothing can be read. Using more gets the process killed, not an error. */
+bool shmkit__os_memory_room(struct shmkit__memory_room *out);
+
+/* ---- Process -------------------------------------------------------------------------------- */
+
+/* Who this process is, for the creator stamp. What cannot be had is 0 or "". Cached. */
+void shmkit__os_self(shmkit_creator *out);
+
+#endif

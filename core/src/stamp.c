@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who made a file, in its extended attribute "user.shmkit.creator", one line of text:
+ *
+ *   1 PID START PID-NAMESPACE BOOT PROGRAM
+ *
+ * 1 is the version of the format; "-" stands for an unknown boot; the program may have spaces.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "error.h"
+#include "segment.h"
+
+static const char attribute[] = "user.shmkit.creator";
+enum { STAMP_SIZE = 160 };
+
+void shmkit__stamp_write(int fd) {
+  shmkit_creator self;
+  char text[STAMP_SIZE];
+  shmkit__os_self(&self);
+  int length = snprintf(text, sizeof text, "1 %" PRId64 " %" PRIu64 " %" PRIu64 " %s %s", self.pid,
+                        self.start, self.pid_namespace, self.boot[0] != '\0' ? self.boot : "-",
+                        self.program);
+  if (length > 0 && length < (int)sizeof text) {
+    (void)fsetxattr(fd, attribute, text, (size_t)length, 0);
+  }
+}
+
+/* The attribute can be anybody's: nothing is believed that does not read as above. */
+static bool parse(const char *text, shmkit_creator *out) {
+  int program = 0;
+  *out = (shmkit_creator){.pid = 0};
+  int fields = sscanf(text, "1 %" SCNd64 " %" SCNu64 " %" SCNu64 " %39s%n", &out->pid, &out->start,
+                      &out->pid_namespace, out->boot, &program);
+  if (fields != 4 || out->pid <= 0 || text[program] != ' ') return false;
+  if (strcmp(out->boot, "-") == 0) out->boot[0] = '\0';
+  const char *name = text + program + 1;
+  if (strlen(name) >= sizeof out->program) return false;
+  strcpy(out->program, name);
+  return true;
+}
+
+static shmkit_status read_stamp(const shmkit_segment *self, int fd, shmkit_creator *out) {
+  char text[STAMP_SIZE];
+  shmkit_creator read;
+  ssize_t length = fgetxattr(fd, attribute, text, sizeof text - 1);
+  if (length < 0 && errno == ENODATA) {
+    return shmkit__fail(-ENODATA, self->address,
+                        "nobody wrote down who created %s: it was not made by shmkit",
+                        self->address);
+  }
+  if (length < 0 && errno == EOPNOTSUPP) {
+    return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, self->address,
+                        "who created %s could not be written down: its file system takes no user "
+                        "attributes (tmpfs does since Linux 6.6)",
+                        self->address);
+  }
+  if (length < 0 && errno != ERANGE) {
+    return shmkit__fail_errno(errno, self->address, "cannot read who created %s", self->address);
+  }
+  if (length >= 0) text[length] = '\0';
+  if (length < 0 || memchr(text, '\0', (size_t)length) != NULL || !parse(text, &read)) {
+    return shmkit__fail(SHMKIT_ERR_CORRUPT, self->address,
+                        "what is written down about the creator of %s makes no sense",
+                        self->address);
+  }
+  *out = read;
+  return 0;
+}
+
+shmkit_status shmkit_segment_creator(shmkit_segment *self, shmkit_creator *out) {
+  struct stat status;
+  int fd = -1;
+  shmkit_status result = shmkit__segment_enter(self);
+  if (result != 0) return result;
+  if (self->kind == SHMKIT_SYSV) {
+    result = shmkit__sysv_creator(self, out);
+  } else if (shmkit__segment_descriptor(self, &fd, &status) != 0) {
+    result = shmkit__segment_fail_lost(self);
+  } else {
+    result = read_stamp(self, fd, out);
+  }
+  shmkit__segment_leave(self);
+  return result;
+}
