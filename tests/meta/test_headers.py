@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from api import BUILD, HEADERS, INCLUDE, output
 
-GCC = "-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-align".split()
+GCC = (
+    "-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-align".split()
+)
 # Padding, what C++98 had not, and a backslash in a comment are no mistakes.
 CLANG = [
     "-Weverything",
