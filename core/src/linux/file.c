@@ -2,6 +2,7 @@
 /* Linux: files without a name, room, seals, and locks of open file descriptions. See os.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
