@@ -9,8 +9,15 @@
  *   const shmkit_segment_options *options   the language's way to give options
  *   T *out, T **out                    the result, only when the status says so
  *
- * A method without a body calls the C function shmkit_<noun>_<method>(self, ...).
+ * A method without a body calls the C function shmkit_<noun>_<method>(self, ...). One without
+ * arguments that only tells something is a SHMKIT_PROPERTY; a language may have another form for it.
  */
+#ifndef SHMKIT_PROPERTY
+%define SHMKIT_PROPERTY(type, name)
+type name() const;
+%enddef
+#endif
+
 typedef int shmkit_status;
 
 %nodefaultctor shmkit_segment;
@@ -94,16 +101,16 @@ const char *shmkit_lifetime_name(shmkit_lifetime lifetime);
   shmkit_status unlink();
   void close();
 
-  const char *address() const;
-  const char *name() const;
-  shmkit_kind kind() const;
-  shmkit_lifetime lifetime() const;
-  size_t size() const;
-  size_t capacity() const;
-  bool readonly() const;
-  bool created() const;
-  bool closed() const;
-  uint32_t pins() const;
+  SHMKIT_PROPERTY(const char *, address)
+  SHMKIT_PROPERTY(const char *, name)
+  SHMKIT_PROPERTY(shmkit_kind, kind)
+  SHMKIT_PROPERTY(shmkit_lifetime, lifetime)
+  SHMKIT_PROPERTY(size_t, size)
+  SHMKIT_PROPERTY(size_t, capacity)
+  SHMKIT_PROPERTY(bool, readonly)
+  SHMKIT_PROPERTY(bool, created)
+  SHMKIT_PROPERTY(bool, closed)
+  SHMKIT_PROPERTY(uint32_t, pins)
 
   shmkit_status write(uint64_t offset, const void *bytes, size_t length);
   shmkit_status refresh();

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the generated wrappers of shmkit.native call, and what they give to the files here.
+ *
+ * As everywhere in CPython: a function that returns NULL, 0 for "no" or -1 has set an exception,
+ * objects that are returned are new references, and the caller holds the GIL.
+ */
+#ifndef SHMKIT_PYTHON_GLUE_H
+#define SHMKIT_PYTHON_GLUE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <shmkit/shmkit.h>
+
+/* From this many bytes on a copy is long enough to let other threads run. */
+#define SHMKIT_PYTHON_LARGE_COPY (1 << 16)
+
+/* ---- The object (object.c) -------------------------------------------------------------------- */
+
+/* Where the object keeps its segment. In the wrapper, which alone knows SWIG's object. */
+shmkit_segment **shmkit_python_pointer(PyObject *self);
+
+/* Take from the type and from its base what SWIG leaves open to users and what would be unsafe. */
+void shmkit_python_prepare(PyObject *segment_type);
+
+/* From the hand-written package, once: the class that functions return, a subclass of Segment, and
+ * a function that makes exceptions: (errno, message, filename or None). */
+void shmkit_python_register(PyObject *segment_type, PyObject *make_error);
+
+/* The segment of an object; fails for any other object and for one that never was opened. */
+shmkit_segment *shmkit_python_segment(PyObject *object);
+
+/* An instance of the registered class that owns the segment; frees the segment when it fails. */
+PyObject *shmkit_python_wrap(shmkit_segment *segment);
+
+int shmkit_python_init(PyObject *self, PyObject *args, PyObject *kwargs);
+void shmkit_python_dealloc(PyObject *self);
+int shmkit_python_traverse(PyObject *self, visitproc visit, void *arg);
+int shmkit_python_clear(PyObject *self);
+PyObject *shmkit_python_repr(PyObject *self);
+Py_hash_t shmkit_python_hash(PyObject *self);
+
+/* ---- Errors (error.c) ------------------------------------------------------------------------- */
+
+void shmkit_python_set_error_factory(PyObject *make_error);
+
+/* Raise what this thread's last call into the library said, unless an exception is set already: a
+ * signal handler's. */
+void shmkit_python_raise(shmkit_status status);
+
+/* Raise an error of the binding itself; `filename` may be NULL. The format is PyUnicode's. */
+void shmkit_python_fail(shmkit_status status, PyObject *filename, const char *format, ...);
+
+/* ---- Arguments (convert.c) -------------------------------------------------------------------- */
+
+/* Bytes for an address or other text: str, bytes or, an address of a file, os.PathLike. */
+PyObject *shmkit_python_address(PyObject *object);
+PyObject *shmkit_python_text(PyObject *object, const char *name);
+
+/* An integer from 0 to `largest`. `self` and `args` are the call's: errors name its segment. */
+int shmkit_python_integer(PyObject *self, PyObject *args, PyObject *object, const char *name,
+                          uint64_t largest, uint64_t *out);
+
+/* Options and the buffer that `content` points into, to be released. */
+typedef struct shmkit_python_options {
+  shmkit_segment_options options;
+  Py_buffer content;
+} shmkit_python_options;
+
+/* From a tuple (flags, mode, lifetime, seals, capacity, content). */
+int shmkit_python_options_parse(PyObject *self, PyObject *args, PyObject *object,
+                                shmkit_python_options *out);
+
+/* (pid, start, pid_namespace, boot, program) */
+PyObject *shmkit_python_creator(const shmkit_creator *creator);
+
+/* ---- Memory (buffer.c, access.c) -------------------------------------------------------------- */
+
+/* Methods. `self` is the object of the segment; arguments that were left out are NULL. */
+PyObject *shmkit_segment_python_read(shmkit_segment *segment, PyObject *self, PyObject *offset,
+                                     PyObject *size);
+PyObject *shmkit_segment_python_view(shmkit_segment *segment, PyObject *self, PyObject *type,
+                                     PyObject *offset, PyObject *count);
+
+/* Fail unless the bytes are inside and, for writing, may be written. */
+shmkit_status shmkit_segment_python_check(shmkit_segment *segment, uint64_t offset, uint64_t length,
+                                          bool writing);
+
+int shmkit_python_getbuffer(PyObject *self, Py_buffer *view, int flags);
+void shmkit_python_releasebuffer(PyObject *self, Py_buffer *view);
+Py_ssize_t shmkit_python_length(PyObject *self);
+PyObject *shmkit_python_subscript(PyObject *self, PyObject *key);
+int shmkit_python_assign_subscript(PyObject *self, PyObject *key, PyObject *value);
+PyObject *shmkit_python_item(PyObject *self, Py_ssize_t index);
+
+#endif

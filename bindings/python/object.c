@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Life of a Segment object: made by the library's functions only, half-made otherwise, collected. */
+#include "glue.h"
+
+/* SWIG's type, and the hand-written subclass of it that users get. */
+static PyTypeObject *native_type;
+static PyTypeObject *public_type;
+
+void shmkit_python_prepare(PyObject *segment_type) {
+  native_type = (PyTypeObject *)segment_type;
+  /* SWIG's base class lets scripts give up ownership, chain objects and ask for the pointer. */
+  PyTypeObject *base = native_type->tp_base;
+  PyDict_Clear(base->tp_dict);
+  base->tp_new = NULL;
+  PyDict_DelItemString(native_type->tp_dict, "this");
+  PyDict_DelItemString(native_type->tp_dict, "thisown");
+  native_type->tp_as_number->nb_int = NULL;
+  /* SWIG begins a docstring of several lines with an empty one, which hides the signature. */
+  for (PyMethodDef *method = native_type->tp_methods; method->ml_name; method++)
+    if (method->ml_doc && *method->ml_doc == '\n') method->ml_doc++;
+  PyType_Modified(base);
+}
+
+void shmkit_python_register(PyObject *segment_type, PyObject *make_error) {
+  if (!PyType_Check(segment_type) || !PyType_IsSubtype((PyTypeObject *)segment_type, native_type)) {
+    PyErr_SetString(PyExc_TypeError, "register() needs a subclass of native.Segment");
+    return;
+  }
+  Py_INCREF(segment_type);
+  Py_XDECREF(public_type);
+  public_type = (PyTypeObject *)segment_type;
+  shmkit_python_set_error_factory(make_error);
+}
+
+shmkit_segment *shmkit_python_segment(PyObject *object) {
+  if (!PyObject_TypeCheck(object, native_type)) {
+    PyErr_Format(PyExc_TypeError, "a Segment is needed, not %.100s", Py_TYPE(object)->tp_name);
+    return NULL;
+  }
+  shmkit_segment *segment = *shmkit_python_pointer(object);
+  if (!segment)
+    shmkit_python_fail(SHMKIT_ERR_CLOSED, NULL,
+                       "this %.100s was never opened: create() and open() make segments",
+                       Py_TYPE(object)->tp_name);
+  return segment;
+}
+
+PyObject *shmkit_python_wrap(shmkit_segment *segment) {
+  PyTypeObject *type = public_type ? public_type : native_type;
+  PyObject *nothing = PyTuple_New(0);
+  PyObject *self = nothing ? type->tp_new(type, nothing, NULL) : NULL;
+  Py_XDECREF(nothing);
+  if (self)
+    *shmkit_python_pointer(self) = segment;
+  else
+    shmkit_segment_free(segment);
+  return self;
+}
+
+int shmkit_python_init(PyObject *self, PyObject *args, PyObject *kwargs) {
+  (void)args, (void)kwargs;
+  PyErr_Format(PyExc_TypeError, "%.100s objects come from create(), open() and open_or_create()",
+               Py_TYPE(self)->tp_name);
+  return -1;
+}
+
+int shmkit_python_traverse(PyObject *self, visitproc visit, void *arg) {
+  PyObject **attributes = _PyObject_GetDictPtr(self);
+  if (attributes) Py_VISIT(*attributes);
+  /* A type on the heap, as newer SWIG makes it, is kept by its instances. */
+  if (native_type->tp_flags & Py_TPFLAGS_HEAPTYPE) Py_VISIT(Py_TYPE(self));
+  return 0;
+}
+
+int shmkit_python_clear(PyObject *self) {
+  PyObject **attributes = _PyObject_GetDictPtr(self);
+  if (attributes) Py_CLEAR(*attributes);
+  return 0;
+}
+
+void shmkit_python_dealloc(PyObject *self) {
+  PyTypeObject *type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  if (native_type->tp_weaklistoffset) PyObject_ClearWeakRefs(self);
+  shmkit_python_clear(self);
+  /* Not pinned: every buffer holds a reference to the object. */
+  shmkit_segment_free(*shmkit_python_pointer(self));
+  type->tp_free(self);
+  if (native_type->tp_flags & Py_TPFLAGS_HEAPTYPE) Py_DECREF(type);
+}
+
+PyObject *shmkit_python_repr(PyObject *self) {
+  const shmkit_segment *segment = *shmkit_python_pointer(self);
+  const char *type = Py_TYPE(self)->tp_name;
+  if (!segment) return PyUnicode_FromFormat("<%s, never opened>", type);
+  PyObject *address = PyUnicode_DecodeFSDefault(shmkit_segment_address(segment));
+  if (!address) return NULL;
+  PyObject *text = shmkit_segment_closed(segment)
+                       ? PyUnicode_FromFormat("<%s %R, closed>", type, address)
+                       : PyUnicode_FromFormat(
+                             "<%s %R, %zu bytes%s>", type, address, shmkit_segment_size(segment),
+                             shmkit_segment_readonly(segment) ? ", read-only" : "");
+  Py_DECREF(address);
+  return text;
+}
+
+Py_hash_t shmkit_python_hash(PyObject *self) {
+  return _Py_HashPointer(self);
+}
