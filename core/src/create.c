@@ -86,7 +86,7 @@ static shmkit_status reserve(shmkit_segment *self, const char *path, uint64_t si
     error = shmkit__os_extend(self->fd, size);
   } else {
     shmkit_status room =
-        shmkit__room_check(self->kind == SHMKIT_FILE ? self->fd : -1, self->address, "create", size);
+        shmkit__room_check(self->fd, path, self->address, "create", size);
     if (room != 0) return room;
     error = shmkit__os_reserve(self->fd, 0, size, false);
   }

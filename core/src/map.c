@@ -134,7 +134,7 @@ static uint64_t round_up_to_page(uint64_t size) {
 static shmkit_status extend(shmkit_segment *self, int fd, uint64_t from, uint64_t to) {
   int error = 0;
   if (!(self->flags & SHMKIT_SPARSE)) {
-    shmkit_status room = shmkit__room_check(fd, self->address, "grow", to - from);
+    shmkit_status room = shmkit__room_check(fd, NULL, self->address, "grow", to - from);
     if (room != 0) return room;
     error = shmkit__os_reserve(fd, from, to, true);
     if (error != 0 && round_up_to_page(from) < to) {

@@ -19,7 +19,14 @@ static const char *in_words(uint64_t bytes, char buffer[static 32]) {
   return buffer;
 }
 
-shmkit_status shmkit__room_check(int fd, const char *address, const char *verb, uint64_t size) {
+static bool exceeds_file_system(int fd, uint64_t size) {
+  struct statvfs room;
+  if (fd < 0 || fstatvfs(fd, &room) != 0 || room.f_blocks == 0) return false;
+  return size > (uint64_t)room.f_bavail * room.f_frsize;
+}
+
+shmkit_status shmkit__room_check(int fd, const char *path, const char *address, const char *verb,
+                                 uint64_t size) {
   const uint64_t worth_a_look = 1 << 20;
   struct shmkit__memory_room room;
   char asked[32], limit[32], available[32];
@@ -27,6 +34,7 @@ shmkit_status shmkit__room_check(int fd, const char *address, const char *verb, 
   if (!shmkit__os_memory_room(&room)) return 0;
   /* Beside the pages the kernel needs some memory to keep account of them. */
   if (size + size / 256 <= room.available) return 0;
+  if (exceeds_file_system(fd, size)) return shmkit__room_fail(fd, path, address, verb, size);
   return shmkit__fail(-ENOMEM, address,
                       "cannot %s %s: %s are asked for, and %s of %s leaves %s; using more would get "
                       "the process killed: free memory, raise the limit, or create it sparse",

@@ -159,7 +159,7 @@ static shmkit_status check_creation(const struct shmkit__address *address, uint6
   }
   shmkit_status status = check_options(address, options, size);
   if (status == 0 && !(options->flags & SHMKIT_SPARSE)) {
-    status = shmkit__room_check(-1, address->text, "create", size);
+    status = shmkit__room_check(-1, NULL, address->text, "create", size);
   }
   return status;
 }

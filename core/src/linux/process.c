@@ -20,14 +20,14 @@ static void read_line(const char *path, char *out, size_t size) {
 }
 
 /* "pid (program) state ppid ...", where the program may itself contain parentheses and spaces;
- * the start is the 20th field behind it. */
+ * the state is the first field behind it, the start the 20th. */
 static void parse_stat(const char *line, shmkit_creator *out) {
   const char *open = strchr(line, '(');
   const char *close = strrchr(line, ')');
   if (open == NULL || close == NULL || close < open) return;
   (void)snprintf(out->program, sizeof out->program, "%.*s", (int)(close - open - 1), open + 1);
   const char *field = close + 1;
-  for (int i = 0; i < 20 && field != NULL; i++) field = strchr(field + 1, ' ');
+  for (int i = 0; i < 19 && field != NULL; i++) field = strchr(field + 1, ' ');
   if (field != NULL) out->start = strtoull(field, NULL, 10);
 }
 
