@@ -115,7 +115,8 @@ static shmkit_status fail_content(const shmkit_segment *self) {
 
 /* hugetlbfs has no write; nobody else can truncate this file, so its memory can be used. */
 static shmkit_status copy_content(shmkit_segment *self, const void *content, size_t size) {
-  size_t mapped = (size + self->huge_page - 1) / self->huge_page * self->huge_page;
+  size_t page = (size_t)self->huge_page;
+  size_t mapped = (size + page - 1) / page * page;
   void *memory = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
   if (memory == MAP_FAILED) return fail_content(self);
   memcpy(memory, content, size);
