@@ -9,7 +9,7 @@
 %feature("docstring") shmkit_segment::address
 "Canonical address, which opens the same segment: 'posix:/frames'. Also on a closed segment.";
 %feature("docstring") shmkit_segment::name
-"The address without its scheme: '/frames'.";
+"The address without its scheme: 'frames'.";
 %feature("docstring") shmkit_segment::kind
 "'posix', 'sysv', 'memfd', 'fd' or 'file'.";
 %feature("docstring") shmkit_segment::lifetime
@@ -43,7 +43,7 @@ Raises UnsupportedError for memfd and fd, which have no name.";
 Copy data, any C-contiguous buffer, into the segment at a byte offset.
 
 Never raises SIGBUS and never changes the size: RangeError when data reaches beyond it,
-TruncatedError when another process took the memory away, PermissionDeniedError on a read-only
+TruncatedError when another process took the memory away, DeniedError on a read-only
 segment. Not atomic for readers. Copies of 64 KiB and more let other threads run.";
 
 %feature("docstring") shmkit_segment::python_read

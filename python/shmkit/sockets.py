@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""Waiting for sockets as their timeout says."""
+
+from __future__ import annotations
+
+import errno
+import select
+import time
+from typing import TYPE_CHECKING, Callable, TypeVar
+
+from .errors import TimedOutError
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
+
+_T = TypeVar("_T")
+
+
+def _when_ready(socket: FileDescriptorLike, event: int, call: Callable[[], _T]) -> _T:
+    """The call's result, waiting for the socket where C would not.
+
+    A socket object with a timeout has a descriptor that does not block; waiting is Python's part.
+    """
+    get_timeout = getattr(socket, "gettimeout", None)
+    timeout: float | None = get_timeout() if get_timeout else None
+    if not timeout:
+        return call()
+    deadline = time.monotonic() + timeout
+    ready = select.poll()
+    ready.register(socket, event)
+    while True:
+        try:
+            return call()
+        except BlockingIOError:
+            left = deadline - time.monotonic()
+            if left <= 0 or not ready.poll(left * 1000):
+                message = f"the socket was not ready in {timeout} s"
+                raise TimedOutError(errno.ETIMEDOUT, message) from None
+
+
+def when_readable(socket: FileDescriptorLike, call: Callable[[], _T]) -> _T:
+    return _when_ready(socket, select.POLLIN, call)
+
+
+def when_writable(socket: FileDescriptorLike, call: Callable[[], _T]) -> _T:
+    return _when_ready(socket, select.POLLOUT, call)
