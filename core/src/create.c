@@ -208,21 +208,26 @@ static shmkit_status fail_name(const struct shmkit__address *address, int error)
   return shmkit__fail_errno(error, address->text, "cannot create %s", address->text);
 }
 
-/* Where the file will be, for messages about room: the directory of POSIX segments, or the path's
- * own. */
+static bool exists(const struct shmkit__address *address) {
+  struct stat status;
+  return lstat(address->path, &status) == 0;
+}
+
 static shmkit_status create_file(const struct shmkit__address *address, uint64_t size,
                                  const shmkit_segment_options *options, shmkit_segment *self) {
-  struct stat existing;
+  const uint64_t worth_a_look = 1 << 16;
   struct shmkit__draft draft;
   mode_t mode = options->mode != 0 ? options->mode : 0600;
   if (options->lifetime == SHMKIT_LAST) mode |= S_ISVTX;
-  /* Found out now, it costs nobody the room for a second copy. */
-  if (lstat(address->path, &existing) == 0) return fail_exists(address);
+  /* Publishing finds it out for certain; found out now, it costs nobody room for a second copy. */
+  if (size >= worth_a_look && exists(address)) return fail_exists(address);
   int error = shmkit__os_draft_begin(address->path, mode, &draft);
   if (error != 0) return fail_name(address, -error);
   shmkit__segment_set_file(self, draft.fd, &draft.status);
   const char *where = address->kind == SHMKIT_POSIX ? SHMKIT__POSIX_DIRECTORY : NULL;
   shmkit_status status = fill(self, where, size, options);
+  /* Whoever asks for a name that is taken shall hear that, not that there is no room. */
+  if (status == -ENOSPC && exists(address)) status = fail_exists(address);
   if (status == 0) {
     error = shmkit__os_draft_publish(address->path, &draft);
     if (error != 0) status = fail_name(address, -error);
@@ -242,10 +247,7 @@ static shmkit_status create_once(const struct shmkit__address *address, uint64_t
     shmkit_segment_free(self);
     return status;
   }
-  self->created = true;
-  self->lifetime = (uint8_t)options->lifetime;
-  shmkit__segment_set_open(self);
-  if (self->lifetime != SHMKIT_PERSISTENT) shmkit__lifetime_watch(self);
+  shmkit__segment_set_created(self, options->lifetime);
   *out = self;
   return 0;
 }

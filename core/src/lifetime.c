@@ -84,23 +84,37 @@ static shmkit_status fail_unlink(const char *address, int error) {
   }
 }
 
+/* Open what the name leads to, for locking where that is permitted, without opening what is not a
+ * regular file: that may wait, or act on a device. */
+static int open_to_unlink(const char *path, const struct stat *only, struct stat *status) {
+  if (only == NULL) {
+    if (lstat(path, status) != 0) return -errno;
+    if (!S_ISREG(status->st_mode)) return -EINVAL;
+  }
+  int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0 && errno != ENOENT) fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  /* Whatever it leads to now is what is unlinked. */
+  if (fstat(fd, status) == 0) return fd;
+  int error = -errno;
+  (void)close(fd);
+  return error;
+}
+
 shmkit_status shmkit__lifetime_unlink(const char *path, const char *address,
                                       const struct stat *only) {
   struct shmkit__backoff backoff = shmkit__backoff_for_seconds(5);
   int error;
   do {
     struct stat status;
-    if (lstat(path, &status) != 0) return fail_unlink(address, errno);
-    if (only != NULL && !same_file(&status, only)) return SHMKIT_AGAIN;
-    shmkit_status regular = shmkit__check_regular(address, &status, "unlink");
-    if (regular != 0) return regular;
-    int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && errno != ENOENT) fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) return fail_unlink(address, errno);
-    /* Whatever the name leads to now is what is unlinked. */
-    error = fstat(fd, &status) != 0             ? -errno
-            : only && !same_file(&status, only) ? -ESTALE
-                                                : remove_name(path, fd, &status);
+    int fd = open_to_unlink(path, only, &status);
+    if (fd == -EINVAL) return shmkit__check_regular(address, &status, "unlink");
+    if (fd < 0) return fail_unlink(address, -fd);
+    if (only != NULL && !same_file(&status, only)) {
+      (void)close(fd);
+      return SHMKIT_AGAIN;
+    }
+    error = remove_name(path, fd, &status);
     (void)close(fd);
   } while ((error == -EAGAIN || error == -ESTALE) && shmkit__backoff_wait(&backoff));
   return error == 0 ? 0 : fail_unlink(address, -error);

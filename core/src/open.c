@@ -195,7 +195,6 @@ shmkit_status shmkit__segment_open_at(const struct shmkit__address *address,
     return status;
   }
   shmkit__segment_set_open(self);
-  if (self->lifetime == SHMKIT_LAST) shmkit__lifetime_watch(self);
   *out = self;
   return 0;
 }

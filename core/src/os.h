@@ -32,14 +32,14 @@ struct shmkit__draft {
 };
 
 /* Make an empty, nameless, readable and writable file in the directory of `path`, with exactly
- * these permission bits. On success draft->fd is open until publish or abandon. */
+ * these permission bits. On success draft->fd is open, and the caller's to close. */
 int shmkit__os_draft_begin(const char *path, mode_t mode, struct shmkit__draft *draft);
 
 /* Give the draft its name, atomically: -EEXIST when the name is taken. The descriptor stays open
  * either way. */
 int shmkit__os_draft_publish(const char *path, struct shmkit__draft *draft);
 
-/* Close the descriptor of an unpublished draft and leave nothing behind. */
+/* Leave no name of an unpublished draft behind. The descriptor stays open. */
 void shmkit__os_draft_abandon(const char *path, struct shmkit__draft *draft);
 
 /* An anonymous file that accepts seals; huge pages when asked. -EINVAL: the name is too long. */
@@ -118,7 +118,7 @@ bool shmkit__os_memory_room(struct shmkit__memory_room *out);
 
 /* ---- Process -------------------------------------------------------------------------------- */
 
-/* Who this process is, for the creator stamp. What cannot be had is 0 or "". Cached. */
+/* Who this process is, for the creator stamp. What cannot be had is 0 or "". */
 void shmkit__os_self(shmkit_creator *out);
 
 #endif

@@ -40,7 +40,6 @@ shmkit_segment *shmkit__segment_new(const struct shmkit__address *address,
   self->state = CLOSED;
   self->fd = -1;
   self->sysv_id = -1;
-  self->owner = getpid();
   self->kind = (uint8_t)address->kind;
   self->flags = options->flags;
   self->readonly = (options->flags & SHMKIT_READONLY) != 0;
@@ -59,6 +58,14 @@ void shmkit__segment_set_file(shmkit_segment *self, int fd, const struct stat *s
 
 void shmkit__segment_set_open(shmkit_segment *self) {
   atomic_store_explicit(&self->state, 0, memory_order_release);
+  if (self->lifetime != SHMKIT_PERSISTENT) shmkit__lifetime_watch(self);
+}
+
+void shmkit__segment_set_created(shmkit_segment *self, uint32_t lifetime) {
+  self->created = true;
+  self->lifetime = (uint8_t)lifetime;
+  if (lifetime == SHMKIT_CREATOR) self->owner = getpid();
+  shmkit__segment_set_open(self);
 }
 
 /* ---- The descriptor ------------------------------------------------------------------------- */

@@ -32,7 +32,7 @@ struct shmkit_segment {
   /* Identity of the file behind it. */
   dev_t device;
   ino_t inode;
-  /* The process that made this object. */
+  /* Creator lifetime: the process that made this object. */
   pid_t owner;
   uint32_t flags;
   uint64_t huge_page; /* size of its pages when they are huge, else 0 */
@@ -63,6 +63,9 @@ shmkit_status shmkit__segment_prepare_memory(shmkit_segment *self, const char *v
 
 /* From now on it is open. */
 void shmkit__segment_set_open(shmkit_segment *self);
+
+/* The same for the object that created it: its name will go as `lifetime` says. */
+void shmkit__segment_set_created(shmkit_segment *self, uint32_t lifetime);
 
 /* ---- Using (segment.c) ---------------------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "segment.h"
@@ -20,15 +21,21 @@ static const char attribute[] = "user.shmkit.creator";
 enum { STAMP_SIZE = 160 };
 
 void shmkit__stamp_write(int fd) {
-  shmkit_creator self;
-  char text[STAMP_SIZE];
-  shmkit__os_self(&self);
-  int length = snprintf(text, sizeof text, "1 %" PRId64 " %" PRIu64 " %" PRIu64 " %s %s", self.pid,
-                        self.start, self.pid_namespace, self.boot[0] != '\0' ? self.boot : "-",
-                        self.program);
-  if (length > 0 && length < (int)sizeof text) {
-    (void)fsetxattr(fd, attribute, text, (size_t)length, 0);
+  /* Per thread, so that it needs no lock that a fork could leave locked; made anew in a child. */
+  static _Thread_local char text[STAMP_SIZE];
+  static _Thread_local pid_t made_by;
+  static _Thread_local size_t length;
+  pid_t pid = getpid();
+  if (made_by != pid) {
+    shmkit_creator self;
+    shmkit__os_self(&self);
+    (void)snprintf(text, sizeof text, "1 %" PRId64 " %" PRIu64 " %" PRIu64 " %s %s", self.pid,
+                   self.start, self.pid_namespace, self.boot[0] != '\0' ? self.boot : "-",
+                   self.program);
+    length = strlen(text);
+    made_by = pid;
   }
+  (void)fsetxattr(fd, attribute, text, length, 0);
 }
 
 /* The attribute can be anybody's: nothing is believed that does not read as above. */

@@ -193,10 +193,7 @@ shmkit_status shmkit__sysv_create(struct shmkit__address *address, uint64_t size
     return status;
   }
   if (options->content_size > 0) memcpy(self->memory, options->content, options->content_size);
-  self->created = true;
-  self->lifetime = (uint8_t)options->lifetime;
-  shmkit__segment_set_open(self);
-  if (self->lifetime == SHMKIT_CREATOR) shmkit__lifetime_watch(self);
+  shmkit__segment_set_created(self, options->lifetime);
   *out = self;
   return 0;
 }

@@ -33,11 +33,13 @@ static void self_fd_path(int fd, char path[SELF_FD_SIZE]) {
 /* ---- Drafts --------------------------------------------------------------------------------- */
 
 /* `name` in the directory of `path`. */
-static int sibling_path(const char *path, const char *name, char *out, size_t size) {
+static int sibling_path(const char *path, const char *name, char out[static PATH_MAX]) {
   const char *slash = strrchr(path, '/');
-  int directory = slash == NULL ? 0 : (int)(slash - path) + 1;
-  int length = snprintf(out, size, "%.*s%s", directory, path, name);
-  return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
+  size_t directory = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+  if (directory + strlen(name) >= PATH_MAX) return -ENAMETOOLONG;
+  memcpy(out, path, directory);
+  strcpy(out + directory, name);
+  return 0;
 }
 
 /* For file systems without nameless files: a name that nobody else guesses or looks for. */
@@ -48,7 +50,7 @@ static int begin_hidden(const char *path, mode_t mode, struct shmkit__draft *dra
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) return -errno;
     (void)snprintf(draft->hidden, sizeof draft->hidden, ".shmkit-%016llx",
                    (unsigned long long)random);
-    int error = sibling_path(path, draft->hidden, hidden, sizeof hidden);
+    int error = sibling_path(path, draft->hidden, hidden);
     if (error != 0) return error;
     draft->fd = open(hidden, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode);
     if (draft->fd >= 0) return 0;
@@ -59,11 +61,18 @@ static int begin_hidden(const char *path, mode_t mode, struct shmkit__draft *dra
 
 static int begin_nameless(const char *path, mode_t mode, struct shmkit__draft *draft) {
   char directory[PATH_MAX];
-  int error = sibling_path(path, ".", directory, sizeof directory);
+  int error = sibling_path(path, ".", directory);
   if (error != 0) return error;
   draft->hidden[0] = '\0';
   draft->fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC | O_NONBLOCK, mode);
   return draft->fd < 0 ? -errno : 0;
+}
+
+void shmkit__os_draft_abandon(const char *path, struct shmkit__draft *draft) {
+  char hidden[PATH_MAX];
+  if (draft->hidden[0] == '\0') return;
+  if (sibling_path(path, draft->hidden, hidden) == 0) (void)unlink(hidden);
+  draft->hidden[0] = '\0';
 }
 
 int shmkit__os_draft_begin(const char *path, mode_t mode, struct shmkit__draft *draft) {
@@ -82,21 +91,15 @@ int shmkit__os_draft_begin(const char *path, mode_t mode, struct shmkit__draft *
 fail:
   error = -errno;
   shmkit__os_draft_abandon(path, draft);
+  (void)close(draft->fd);
   return error;
-}
-
-static void remove_hidden(const char *path, struct shmkit__draft *draft) {
-  char hidden[PATH_MAX];
-  if (draft->hidden[0] == '\0') return;
-  if (sibling_path(path, draft->hidden, hidden, sizeof hidden) == 0) (void)unlink(hidden);
-  draft->hidden[0] = '\0';
 }
 
 static int publish_hidden(const char *path, struct shmkit__draft *draft) {
   char hidden[PATH_MAX];
-  int error = sibling_path(path, draft->hidden, hidden, sizeof hidden);
+  int error = sibling_path(path, draft->hidden, hidden);
   if (error == 0 && link(hidden, path) != 0) error = -errno;
-  remove_hidden(path, draft);
+  shmkit__os_draft_abandon(path, draft);
   return error;
 }
 
@@ -108,12 +111,6 @@ int shmkit__os_draft_publish(const char *path, struct shmkit__draft *draft) {
   char self[SELF_FD_SIZE];
   self_fd_path(draft->fd, self);
   return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 ? 0 : -errno;
-}
-
-void shmkit__os_draft_abandon(const char *path, struct shmkit__draft *draft) {
-  remove_hidden(path, draft);
-  (void)close(draft->fd);
-  draft->fd = -1;
 }
 
 /* ---- Other ways to a descriptor ------------------------------------------------------------- */

@@ -32,17 +32,11 @@ static void parse_stat(const char *line, shmkit_creator *out) {
 }
 
 void shmkit__os_self(shmkit_creator *out) {
-  /* Per thread, so that it needs no lock that a fork could leave locked. */
-  static _Thread_local shmkit_creator self;
-  pid_t pid = getpid();
-  if (self.pid != pid) {
-    struct stat pid_namespace;
-    char line[512];
-    self = (shmkit_creator){.pid = pid};
-    read_line("/proc/self/stat", line, sizeof line);
-    parse_stat(line, &self);
-    read_line("/proc/sys/kernel/random/boot_id", self.boot, sizeof self.boot);
-    if (stat("/proc/self/ns/pid", &pid_namespace) == 0) self.pid_namespace = pid_namespace.st_ino;
-  }
-  *out = self;
+  struct stat pid_namespace;
+  char line[512];
+  *out = (shmkit_creator){.pid = getpid()};
+  read_line("/proc/self/stat", line, sizeof line);
+  parse_stat(line, out);
+  read_line("/proc/sys/kernel/random/boot_id", out->boot, sizeof out->boot);
+  if (stat("/proc/self/ns/pid", &pid_namespace) == 0) out->pid_namespace = pid_namespace.st_ino;
 }
