@@ -120,6 +120,20 @@ shmkit_status shmkit__lifetime_unlink(const char *path, const char *address,
   return error == 0 ? 0 : fail_unlink(address, -error);
 }
 
+/* Threads of one process share a segment's description, which therefore does not keep them apart. */
+static pthread_mutex_t own_removal = PTHREAD_MUTEX_INITIALIZER;
+
+shmkit_status shmkit__lifetime_unlink_own(const char *path, const char *address, int fd,
+                                          const struct stat *file) {
+  (void)pthread_mutex_lock(&own_removal);
+  int error = remove_name(path, fd, file);
+  /* Without a name, nobody will want the removal byte: it may stay locked until the close. */
+  if (error != 0) (void)shmkit__os_lock(fd, SHMKIT__BYTE_REMOVAL, SHMKIT__UNLOCKED);
+  (void)pthread_mutex_unlock(&own_removal);
+  if (error == 0 || error == -ESTALE) return 0;
+  return shmkit__lifetime_unlink(path, address, file);
+}
+
 shmkit_status shmkit_unlink(const char *address) {
   struct shmkit__address parsed;
   shmkit_status status = shmkit__address_parse(address, &parsed);
@@ -194,9 +208,19 @@ static void unlock_watch(void) {
   (void)pthread_mutex_unlock(&watch_lock);
 }
 
+static void lock_all(void) {
+  lock_watch();
+  (void)pthread_mutex_lock(&own_removal);
+}
+
+static void unlock_all(void) {
+  (void)pthread_mutex_unlock(&own_removal);
+  unlock_watch();
+}
+
 __attribute__((constructor)) static void survive_fork(void) {
-  /* A child must not inherit the lock from a thread that it does not have. */
-  (void)pthread_atfork(lock_watch, unlock_watch, unlock_watch);
+  /* A child must not inherit a lock from a thread that it does not have. */
+  (void)pthread_atfork(lock_all, unlock_all, unlock_all);
 }
 
 void shmkit__lifetime_watch(shmkit_segment *self) {

@@ -72,7 +72,9 @@ static shmkit_status open_path(const struct shmkit__address *address, int flags,
 
 /* ---- An open descriptor --------------------------------------------------------------------- */
 
-static shmkit_status open_descriptor(const struct shmkit__address *address, int flags, int *fd) {
+/* `duplicate`: set when the result shares its description with the caller's descriptor. */
+static shmkit_status open_descriptor(const struct shmkit__address *address, int flags, int *fd,
+                                     bool *duplicate) {
   const char *text = address->text;
   int allowed = fcntl(address->number, F_GETFL);
   if (allowed < 0 || (allowed & O_PATH)) {
@@ -97,8 +99,9 @@ static shmkit_status open_descriptor(const struct shmkit__address *address, int 
   shmkit_status regular = shmkit__check_regular(text, &status, "open");
   if (regular != 0) return regular;
   if (shmkit__os_reopen(address->number, flags, fd) == 0) return 0;
-  /* Another user's file may be open here and still refused; then its locks are shared. */
+  /* A file of another user, who handed us the descriptor, cannot be opened again. */
   *fd = fcntl(address->number, F_DUPFD_CLOEXEC, 0);
+  *duplicate = true;
   if (*fd >= 0) return 0;
   return shmkit__fail_errno(errno, text, "cannot open %s: duplicating the descriptor", text);
 }
@@ -152,8 +155,9 @@ static shmkit_status open_file(const struct shmkit__address *address,
   struct stat status;
   int fd = -1;
   int flags = self->readonly ? O_RDONLY : O_RDWR;
-  shmkit_status result = address->kind == SHMKIT_FD ? open_descriptor(address, flags, &fd)
-                                                    : open_path(address, flags, &fd);
+  shmkit_status result = address->kind == SHMKIT_FD
+                             ? open_descriptor(address, flags, &fd, &self->duplicate)
+                             : open_path(address, flags, &fd);
   if (result != 0) return result;
   if (fstat(fd, &status) != 0) {
     result = shmkit__fail_errno(errno, address->text, "cannot open %s", address->text);

@@ -40,6 +40,7 @@ shmkit_segment *shmkit__segment_new(const struct shmkit__address *address,
   self->state = CLOSED;
   self->fd = -1;
   self->sysv_id = -1;
+  self->owner = getpid();
   self->kind = (uint8_t)address->kind;
   self->flags = options->flags;
   self->readonly = (options->flags & SHMKIT_READONLY) != 0;
@@ -64,7 +65,6 @@ void shmkit__segment_set_open(shmkit_segment *self) {
 void shmkit__segment_set_created(shmkit_segment *self, uint32_t lifetime) {
   self->created = true;
   self->lifetime = (uint8_t)lifetime;
-  if (lifetime == SHMKIT_CREATOR) self->owner = getpid();
   shmkit__segment_set_open(self);
 }
 
@@ -117,14 +117,19 @@ shmkit_status shmkit__segment_fail_lost(const shmkit_segment *self) {
                       self->address);
 }
 
-/* Close the descriptor if the number is still ours. The same file opened by the user under the
- * same number is told apart by O_NONBLOCK, which shmkit sets and which means nothing on files. */
-static void close_descriptor(shmkit_segment *self) {
+/* Whether a number that was this segment's descriptor still is. The same file opened by the user
+ * under the same number is told apart by O_NONBLOCK, which shmkit sets and which means nothing on
+ * files; a duplicate has the flags that the user gave it. */
+static bool is_ours(const shmkit_segment *self, int fd) {
   struct stat status;
-  int fd = atomic_exchange(&self->fd, -1);
-  if (fd < 0 || fstat(fd, &status) != 0 || !is_same_file(self, &status)) return;
+  if (fd < 0 || fstat(fd, &status) != 0 || !is_same_file(self, &status)) return false;
   int flags = fcntl(fd, F_GETFL);
-  if (flags >= 0 && (flags & O_NONBLOCK)) (void)close(fd);
+  return self->duplicate || (flags >= 0 && (flags & O_NONBLOCK));
+}
+
+static void close_descriptor(shmkit_segment *self) {
+  int fd = atomic_exchange(&self->fd, -1);
+  if (is_ours(self, fd)) (void)close(fd);
 }
 
 shmkit_status shmkit_segment_fileno(shmkit_segment *self, int *out) {
@@ -245,7 +250,13 @@ shmkit_status shmkit_segment_unlink(shmkit_segment *self) {
                         "%s has no name to unlink: it goes with its last user", self->address);
   }
   struct stat only = {.st_dev = self->device, .st_ino = self->inode};
-  shmkit_status status = shmkit__lifetime_unlink(path, self->address, &only);
+  shmkit_status status;
+  int fd = self->fd;
+  if (!self->readonly && !self->duplicate && self->owner == getpid() && is_ours(self, fd)) {
+    status = shmkit__lifetime_unlink_own(path, self->address, fd, &only);
+  } else {
+    status = shmkit__lifetime_unlink(path, self->address, &only);
+  }
   return status == -ENOENT || status == SHMKIT_AGAIN ? 0 : status;
 }
 

@@ -32,12 +32,14 @@ struct shmkit_segment {
   /* Identity of the file behind it. */
   dev_t device;
   ino_t inode;
-  /* Creator lifetime: the process that made this object. */
+  /* The process that made this object; a forked child has its descriptor and locks, too. */
   pid_t owner;
   uint32_t flags;
   uint64_t huge_page; /* size of its pages when they are huge, else 0 */
   uint8_t kind, lifetime;
   bool readonly, created;
+  /* The descriptor is a duplicate: its description is somebody else's too. */
+  bool duplicate;
   /* The list of segments that must do something at exit; protected by the lock in lifetime.c. */
   struct shmkit_segment *previous, *next;
   size_t name;
@@ -134,6 +136,11 @@ bool shmkit__lifetime_reap_stale(const char *path);
 /* Close the descriptor of a segment whose mapping is gone, and take the name of a Last segment away
  * with it when this was the last. In segment.c. */
 void shmkit__segment_depart(shmkit_segment *self);
+
+/* The same for a segment that this process itself opened for writing, through its descriptor: saves
+ * opening the file once more. */
+shmkit_status shmkit__lifetime_unlink_own(const char *path, const char *address, int fd,
+                                          const struct stat *file);
 
 /* Remember a segment whose name must go at exit; forget it. */
 void shmkit__lifetime_watch(shmkit_segment *self);
