@@ -21,12 +21,10 @@ const char *shmkit_kind_name(shmkit_kind kind) {
   return (unsigned)kind >= SHMKIT_POSIX && (unsigned)kind < KINDS ? kind_names[kind] : "?";
 }
 
-/* Put `name`, which fits, behind a literal prefix. Opening does it twice; printf takes longer than
- * the rest of parsing. */
-#define JOIN(out, prefix, name) join(out, prefix, sizeof prefix - 1, name)
-static void join(char *out, const char *prefix, size_t length, const char *name) {
-  memcpy(out, prefix, length);
-  strcpy(out + length, name);
+/* Put `name`, which fits, behind a prefix. Opening does it twice; printf takes longer than the rest
+ * of parsing. */
+static void join(char *out, const char *prefix, const char *name) {
+  strcpy(stpcpy(out, prefix), name);
 }
 
 static shmkit_status parse_posix(const char *text, const char *name, struct shmkit__address *out) {
@@ -44,11 +42,12 @@ static shmkit_status parse_posix(const char *text, const char *name, struct shmk
     return shmkit__fail(-EINVAL, text, "\"%s\" is a directory's name: choose another", text);
   }
   if (strlen(name) > POSIX_NAME_MAX) {
-    return shmkit__fail(-ENAMETOOLONG, text, "\"%.40s...\" has %zu bytes: POSIX names have at most %d",
-                        name, strlen(name), POSIX_NAME_MAX);
+    return shmkit__fail(-ENAMETOOLONG, text,
+                        "\"%.40s...\" has %zu bytes: POSIX names have at most %d", name,
+                        strlen(name), POSIX_NAME_MAX);
   }
-  JOIN(out->path, SHMKIT__POSIX_DIRECTORY "/", name);
-  JOIN(out->text, "posix:/", name);
+  join(out->path, SHMKIT__POSIX_DIRECTORY "/", name);
+  join(out->text, "posix:/", name);
   out->name = sizeof "posix:/" - 1;
   return 0;
 }
@@ -82,7 +81,7 @@ static shmkit_status parse_sysv(const char *text, const char *name, struct shmki
   out->name = sizeof "sysv:" - 1;
   if (strcmp(name, "private") == 0) {
     out->sysv = SHMKIT__SYSV_PRIVATE;
-    JOIN(out->text, "sysv:", name);
+    join(out->text, "sysv:", name);
     return 0;
   }
   if (strncmp(name, "id=", 3) == 0) {
@@ -115,10 +114,11 @@ static shmkit_status parse_sysv(const char *text, const char *name, struct shmki
 
 static shmkit_status parse_memfd(const char *text, const char *name, struct shmkit__address *out) {
   if (strlen(name) > MEMFD_NAME_MAX) {
-    return shmkit__fail(-ENAMETOOLONG, text, "\"%.40s...\" has %zu bytes: memfd names have at most %d",
-                        name, strlen(name), MEMFD_NAME_MAX);
+    return shmkit__fail(-ENAMETOOLONG, text,
+                        "\"%.40s...\" has %zu bytes: memfd names have at most %d", name,
+                        strlen(name), MEMFD_NAME_MAX);
   }
-  JOIN(out->text, "memfd:", name);
+  join(out->text, "memfd:", name);
   out->name = sizeof "memfd:" - 1;
   return 0;
 }
@@ -159,7 +159,7 @@ static shmkit_status parse_file(const char *text, const char *name, struct shmki
                         text, sizeof out->path - 1);
   }
   strcpy(out->path + length, name);
-  JOIN(out->text, "file:", out->path);
+  join(out->text, "file:", out->path);
   out->name = sizeof "file:" - 1;
   return 0;
 }
@@ -183,7 +183,8 @@ shmkit_status shmkit__address_parse(const char *text, struct shmkit__address *ou
     return parse_posix(text, text, out);
   }
   for (unsigned kind = SHMKIT_POSIX; kind < KINDS; kind++) {
-    if (strlen(kind_names[kind]) != length || strncmp(kind_names[kind], text, length) != 0) continue;
+    if (strlen(kind_names[kind]) != length || strncmp(kind_names[kind], text, length) != 0)
+      continue;
     out->kind = (shmkit_kind)kind;
     return parsers[kind](text, text + length + 1, out);
   }

@@ -85,8 +85,7 @@ static shmkit_status reserve(shmkit_segment *self, const char *path, uint64_t si
   if (self->flags & SHMKIT_SPARSE) {
     error = shmkit__os_extend(self->fd, size);
   } else {
-    shmkit_status room =
-        shmkit__room_check(self->fd, path, self->address, "create", size);
+    shmkit_status room = shmkit__room_check(self->fd, path, self->address, "create", size);
     if (room != 0) return room;
     error = shmkit__os_reserve(self->fd, 0, size, false);
   }
@@ -240,9 +239,8 @@ static shmkit_status create_once(const struct shmkit__address *address, uint64_t
                                  const shmkit_segment_options *options, shmkit_segment **out) {
   shmkit_segment *self = shmkit__segment_new(address, options);
   if (self == NULL) return -ENOMEM;
-  shmkit_status status = address->kind == SHMKIT_MEMFD
-                             ? create_memfd(address, size, options, self)
-                             : create_file(address, size, options, self);
+  shmkit_status status = address->kind == SHMKIT_MEMFD ? create_memfd(address, size, options, self)
+                                                       : create_file(address, size, options, self);
   if (status != 0) {
     shmkit_segment_free(self);
     return status;

@@ -55,14 +55,15 @@ shmkit_status shmkit__fail(shmkit_status status, const char *address, const char
 }
 
 shmkit_status shmkit__fail_errno(int error, const char *address, const char *format, ...) {
+  char text[128];
   va_list arguments;
   va_start(arguments, format);
   size_t length = append_formatted(0, format, arguments);
   va_end(arguments);
-  length = append_printable(length, ": ");
-  /* strerror, not strerror_r, whose two types glibc and musl disagree about: for numbers that the
-   * system knows both return constants or memory of the thread. */
-  (void)append_printable(length, strerror(error));
+  /* %m, because strerror is not safe in threads and strerror_r is two functions. */
+  errno = error;
+  (void)snprintf(text, sizeof text, ": %m");
+  (void)append_printable(length, text);
   remember_address(address);
   errno = error;
   return -error;
@@ -119,10 +120,10 @@ const char *shmkit_error_address(void) {
 
 const char *shmkit_error_name(shmkit_status status) {
 #define NAME_STATUS(status)                                                                        \
-  case status:                                                                                     \
+  case (status):                                                                                   \
     return #status;
 #define NAME_ERRNO(number)                                                                         \
-  case -number:                                                                                    \
+  case -(number):                                                                                  \
     return #number;
   switch (status) {
     STATUSES(NAME_STATUS)

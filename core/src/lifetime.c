@@ -155,9 +155,8 @@ shmkit_status shmkit_unlink(const char *address) {
 shmkit_status shmkit__lifetime_attach_first(int fd, const char *address) {
   int error = shmkit__os_lock(fd, SHMKIT__BYTE_PRESENCE, SHMKIT__SHARED);
   if (error == 0) return 0;
-  return shmkit__fail_errno(-error, address,
-                            "cannot create %s with the lifetime \"last\": locking the file",
-                            address);
+  return shmkit__fail_errno(
+      -error, address, "cannot create %s with the lifetime \"last\": locking the file", address);
 }
 
 /* Whether nobody has it open. Who may not write cannot try the exclusive lock and must ask. */

@@ -104,8 +104,8 @@ shmkit_status shmkit_segment_refresh(shmkit_segment *self) {
 /* What cannot be grown to `size`, whoever tries; 0 when it might be. */
 static shmkit_status check_growth(const shmkit_segment *self, uint64_t size) {
   if (self->kind == SHMKIT_SYSV || self->huge_page != 0) {
-    return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, self->address, "%s cannot grow: %s have a fixed size",
-                        self->address,
+    return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, self->address,
+                        "%s cannot grow: %s have a fixed size", self->address,
                         self->kind == SHMKIT_SYSV ? "System V segments" : "mappings of huge pages");
   }
   if (size > self->capacity) {
@@ -164,8 +164,7 @@ static shmkit_status grow_locked(shmkit_segment *self, int fd, uint64_t size) {
   }
   size_t before = self->size;
   take_size(self, &status);
-  if ((self->flags & SHMKIT_LOCK) && self->size > before &&
-      mlock(self->memory, self->size) != 0) {
+  if ((self->flags & SHMKIT_LOCK) && self->size > before && mlock(self->memory, self->size) != 0) {
     return fail_lock(self->address, "lock all of", self->size, errno);
   }
   return 0;

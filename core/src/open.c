@@ -31,14 +31,14 @@ static shmkit_status fail_open(const struct shmkit__address *address, int flags,
   struct stat status;
   const char *text = address->text;
   if (error == ENOENT) {
-    return shmkit__fail(-ENOENT, text,
-                        "cannot open %s: it does not exist: create it, or use open_or_create",
-                        text);
+    return shmkit__fail(
+        -ENOENT, text, "cannot open %s: it does not exist: create it, or use open_or_create", text);
   }
   if (error == EACCES || error == EPERM) {
     return shmkit__fail(-error, text, "cannot open %s for %s: no permission%s", text,
                         (flags & O_ACCMODE) == O_RDONLY ? "reading" : "writing",
-                        (flags & O_ACCMODE) == O_RDONLY ? "" : ": open it read-only, or ask its owner");
+                        (flags & O_ACCMODE) == O_RDONLY ? ""
+                                                        : ": open it read-only, or ask its owner");
   }
   /* ELOOP, EISDIR, ENXIO: what it is says more than the error does. */
   if (lstat(address->path, &status) == 0) {

@@ -35,11 +35,12 @@ shmkit_status shmkit__room_check(int fd, const char *path, const char *address, 
   /* Beside the pages the kernel needs some memory to keep account of them. */
   if (size + size / 256 <= room.available) return 0;
   if (exceeds_file_system(fd, size)) return shmkit__room_fail(fd, path, address, verb, size);
-  return shmkit__fail(-ENOMEM, address,
-                      "cannot %s %s: %s are asked for, and %s of %s leaves %s; using more would get "
-                      "the process killed: free memory, raise the limit, or create it sparse",
-                      verb, address, in_words(size, asked), room.what, in_words(room.limit, limit),
-                      in_words(room.available, available));
+  return shmkit__fail(
+      -ENOMEM, address,
+      "cannot %s %s: %s are asked for, and %s of %s leaves %s; using more would get "
+      "the process killed: free memory, raise the limit, or create it sparse",
+      verb, address, in_words(size, asked), room.what, in_words(room.limit, limit),
+      in_words(room.available, available));
 }
 
 shmkit_status shmkit__room_fail(int fd, const char *path, const char *address, const char *verb,

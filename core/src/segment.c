@@ -137,9 +137,9 @@ shmkit_status shmkit_segment_fileno(shmkit_segment *self, int *out) {
   int result = shmkit__segment_enter(self);
   if (result != 0) return result;
   if (self->kind == SHMKIT_SYSV) {
-    result = shmkit__fail(SHMKIT_ERR_UNSUPPORTED, self->address,
-                          "%s is a System V segment, which has no descriptor: use posix: or memfd:",
-                          self->address);
+    result = shmkit__fail(
+        SHMKIT_ERR_UNSUPPORTED, self->address,
+        "%s is a System V segment, which has no descriptor: use posix: or memfd:", self->address);
   } else if (shmkit__segment_descriptor(self, out, &status) != 0) {
     result = shmkit__segment_fail_lost(self);
   }

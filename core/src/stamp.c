@@ -8,7 +8,9 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -38,17 +40,38 @@ void shmkit__stamp_write(int fd) {
   (void)fsetxattr(fd, attribute, text, length, 0);
 }
 
+/* A number and the space behind it. */
+static bool take_number(const char **text, uint64_t *out) {
+  char *end = NULL;
+  if (**text < '0' || **text > '9') return false;
+  errno = 0;
+  *out = strtoull(*text, &end, 10);
+  *text = end + 1;
+  return errno == 0 && *end == ' ';
+}
+
+/* A word that fits, and the space behind it. */
+static bool take_word(const char **text, char *out, size_t size) {
+  size_t length = strcspn(*text, " ");
+  if (length == 0 || length >= size || (*text)[length] != ' ') return false;
+  memcpy(out, *text, length);
+  out[length] = '\0';
+  *text += length + 1;
+  return true;
+}
+
 /* The attribute can be anybody's: nothing is believed that does not read as above. */
 static bool parse(const char *text, shmkit_creator *out) {
-  int program = 0;
+  uint64_t version = 0, pid = 0;
   *out = (shmkit_creator){.pid = 0};
-  int fields = sscanf(text, "1 %" SCNd64 " %" SCNu64 " %" SCNu64 " %39s%n", &out->pid, &out->start,
-                      &out->pid_namespace, out->boot, &program);
-  if (fields != 4 || out->pid <= 0 || text[program] != ' ') return false;
+  if (!take_number(&text, &version) || version != 1) return false;
+  if (!take_number(&text, &pid) || pid == 0 || pid > INT_MAX) return false;
+  if (!take_number(&text, &out->start) || !take_number(&text, &out->pid_namespace)) return false;
+  if (!take_word(&text, out->boot, sizeof out->boot)) return false;
+  if (strlen(text) >= sizeof out->program) return false;
+  out->pid = (int64_t)pid;
   if (strcmp(out->boot, "-") == 0) out->boot[0] = '\0';
-  const char *name = text + program + 1;
-  if (strlen(name) >= sizeof out->program) return false;
-  strcpy(out->program, name);
+  strcpy(out->program, text);
   return true;
 }
 

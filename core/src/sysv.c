@@ -59,11 +59,10 @@ static shmkit_status find(const struct shmkit__address *address, const char *ver
 static shmkit_status check_options(const struct shmkit__address *address,
                                    const shmkit_segment_options *options, uint64_t size) {
   if (options->capacity <= size && !(options->flags & SHMKIT_ANY_OWNER)) return 0;
-  return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, address->text,
-                      "%s is a System V segment, which %s", address->text,
-                      options->flags & SHMKIT_ANY_OWNER
-                          ? "knows no owner check: leave any_owner out"
-                          : "cannot grow: leave the capacity out");
+  return shmkit__fail(
+      SHMKIT_ERR_UNSUPPORTED, address->text, "%s is a System V segment, which %s", address->text,
+      options->flags & SHMKIT_ANY_OWNER ? "knows no owner check: leave any_owner out"
+                                        : "cannot grow: leave the capacity out");
 }
 
 /* Map segment `id` into `self`. SHMKIT_AGAIN: it is marked for removal, so its key is free. */
@@ -125,8 +124,8 @@ static shmkit_status fail_create(const struct shmkit__address *address, uint64_t
                           "cannot create %s with %" PRIu64 " bytes: more than "
                           "/proc/sys/kernel/shmmax allows%s",
                           text, size,
-                          address->sysv == SHMKIT__SYSV_KEY
-                              ? ", or a smaller segment has that key" : "");
+                          address->sysv == SHMKIT__SYSV_KEY ? ", or a smaller segment has that key"
+                                                            : "");
     case ENOSPC:
       return shmkit__fail(-ENOSPC, text,
                           "cannot create %s: no room for %" PRIu64 " bytes: the system's limit on "

@@ -46,8 +46,10 @@ static shmkit_status send_descriptor(int socket, int fd, const char *address) {
 shmkit_status shmkit_segment_send(shmkit_segment *self, int socket, uint32_t flags) {
   int own = -1, fd = -1;
   if (flags & ~(uint32_t)SHMKIT_READONLY) {
-    return shmkit__fail(-EINVAL, self->address, "cannot send %s with flags 0x%x: only read-only is "
-                        "known", self->address, (unsigned)flags);
+    return shmkit__fail(-EINVAL, self->address,
+                        "cannot send %s with flags 0x%x: only read-only is "
+                        "known",
+                        self->address, (unsigned)flags);
   }
   shmkit_status status = shmkit__segment_enter(self);
   if (status != 0) return status;
@@ -111,7 +113,8 @@ static shmkit_status receive_descriptor(int socket, int *out) {
   }
   if (count > 0) (void)close(fd);
   if (got == 0) {
-    return shmkit__fail(-ECONNRESET, "", "cannot receive a segment: the peer has closed the socket");
+    return shmkit__fail(-ECONNRESET, "",
+                        "cannot receive a segment: the peer has closed the socket");
   }
   return shmkit__fail(SHMKIT_ERR_CORRUPT, "",
                       "cannot receive a segment: what came is not one byte with one descriptor; "

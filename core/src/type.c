@@ -9,10 +9,10 @@ static const struct {
   const char *name;
   size_t size;
 } types[] = {
-    [SHMKIT_I8] = {"i8", 1},     [SHMKIT_I16] = {"i16", 2},   [SHMKIT_I32] = {"i32", 4},
-    [SHMKIT_I64] = {"i64", 8},   [SHMKIT_U8] = {"u8", 1},     [SHMKIT_U16] = {"u16", 2},
-    [SHMKIT_U32] = {"u32", 4},   [SHMKIT_U64] = {"u64", 8},   [SHMKIT_F32] = {"f32", 4},
-    [SHMKIT_F64] = {"f64", 8},   [SHMKIT_BOOL] = {"bool", 1}, [SHMKIT_CHAR] = {"char", 1},
+    [SHMKIT_I8] = {"i8", 1},   [SHMKIT_I16] = {"i16", 2},   [SHMKIT_I32] = {"i32", 4},
+    [SHMKIT_I64] = {"i64", 8}, [SHMKIT_U8] = {"u8", 1},     [SHMKIT_U16] = {"u16", 2},
+    [SHMKIT_U32] = {"u32", 4}, [SHMKIT_U64] = {"u64", 8},   [SHMKIT_F32] = {"f32", 4},
+    [SHMKIT_F64] = {"f64", 8}, [SHMKIT_BOOL] = {"bool", 1}, [SHMKIT_CHAR] = {"char", 1},
 };
 enum { TYPES = sizeof types / sizeof types[0] };
 

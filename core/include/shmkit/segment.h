@@ -78,11 +78,7 @@ typedef enum shmkit_kind {
 } shmkit_kind;
 
 /** When the name of a segment goes; see LIFETIME above. */
-typedef enum shmkit_lifetime {
-  SHMKIT_PERSISTENT = 0,
-  SHMKIT_CREATOR,
-  SHMKIT_LAST
-} shmkit_lifetime;
+typedef enum shmkit_lifetime { SHMKIT_PERSISTENT = 0, SHMKIT_CREATOR, SHMKIT_LAST } shmkit_lifetime;
 
 /** Flags of shmkit_segment_options; each says to which calls it applies. */
 enum {
@@ -141,8 +137,7 @@ typedef struct shmkit_segment_options {
 } shmkit_segment_options;
 
 /** Initialiser with the defaults. */
-#define SHMKIT_SEGMENT_OPTIONS_INIT                                                                \
-  { 0, 0, SHMKIT_PERSISTENT, 0, 0, NULL, 0 }
+#define SHMKIT_SEGMENT_OPTIONS_INIT {0, 0, SHMKIT_PERSISTENT, 0, 0, NULL, 0}
 
 /** Elements of one type in a segment's memory; see shmkit_segment_view. */
 typedef struct shmkit_span {
