@@ -107,6 +107,10 @@ int shmkit_lua_unpack(lua_State *L) {
     status = fixed ? unpack_bytes(L, segment, offset, length)
                    : unpack_variable(L, segment, offset, span.count);
   }
-  if (status > 0) return reraise(L);
-  return status == 0 ? lua_gettop(L) - 3 : shmkit_lua_fail(L, status);
+  if (status < 0) return shmkit_lua_fail(L, status);
+  if (status == 0) return lua_gettop(L) - 3;
+  if (!wants_more(L)) return reraise(L);
+  shmkit_lua_push_address(L, segment);
+  return luaL_error(L, "%s ends before what format '%s' finds at offset %I", lua_tostring(L, -1),
+                    lua_tostring(L, 3), (LUAI_UACINT)offset);
 }
