@@ -212,6 +212,12 @@ static bool exists(const struct shmkit__address *address) {
   return lstat(address->path, &status) == 0;
 }
 
+static shmkit_status fail_last(const struct shmkit__address *address, struct shmkit__draft *draft) {
+  shmkit__os_draft_abandon(address->path, draft);
+  return fail_option(address, SHMKIT_ERR_UNSUPPORTED,
+                     "the lifetime \"last\" is for file systems in memory (tmpfs, hugetlbfs)");
+}
+
 static shmkit_status create_file(const struct shmkit__address *address, uint64_t size,
                                  const shmkit_segment_options *options, shmkit_segment *self) {
   const uint64_t worth_a_look = 1 << 16;
@@ -224,6 +230,9 @@ static shmkit_status create_file(const struct shmkit__address *address, uint64_t
   if (error != 0) return fail_name(address, -error);
   shmkit__segment_set_file(self, draft.fd, &draft.status);
   const char *where = address->kind == SHMKIT_POSIX ? SHMKIT__POSIX_DIRECTORY : NULL;
+  if (options->lifetime == SHMKIT_LAST && self->lifetime != SHMKIT_LAST) {
+    return fail_last(address, &draft);
+  }
   shmkit_status status = fill(self, where, size, options);
   /* Whoever asks for a name that is taken shall hear that, not that there is no room. */
   if (status == -ENOSPC && exists(address)) status = fail_exists(address);

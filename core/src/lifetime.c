@@ -52,6 +52,7 @@ void shmkit__lifetime_reap(const char *path, dev_t device, ino_t inode) {
   int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return;
   if (fstat(fd, &status) == 0 && status.st_dev == device && status.st_ino == inode &&
+      shmkit__lifetime_is_last(fd, &status) &&
       shmkit__os_lock(fd, SHMKIT__BYTE_PRESENCE, SHMKIT__EXCLUSIVE) == 0) {
     (void)remove_name(path, fd, &status);
   }
@@ -61,7 +62,7 @@ void shmkit__lifetime_reap(const char *path, dev_t device, ino_t inode) {
 bool shmkit__lifetime_reap_stale(const char *path) {
   struct stat status;
   if (lstat(path, &status) != 0) return errno == ENOENT;
-  if (!S_ISREG(status.st_mode) || !(status.st_mode & S_ISVTX)) return false;
+  if (!S_ISREG(status.st_mode)) return false;
   shmkit__lifetime_reap(path, status.st_dev, status.st_ino);
   return !leads_to(path, &status);
 }
@@ -151,6 +152,13 @@ shmkit_status shmkit_unlink(const char *address) {
 }
 
 /* ---- Attaching ------------------------------------------------------------------------------ */
+
+/* Somebody's file on a disk may have a sticky bit for no reason that anybody remembers, and must not
+ * go because shmkit opened it. */
+bool shmkit__lifetime_is_last(int fd, const struct stat *status) {
+  if (!(status->st_mode & S_ISVTX)) return false;
+  return shmkit__os_in_memory(fd) || shmkit__os_huge_page_size(fd, status) != 0;
+}
 
 shmkit_status shmkit__lifetime_attach_first(int fd, const char *address) {
   int error = shmkit__os_lock(fd, SHMKIT__BYTE_PRESENCE, SHMKIT__SHARED);
@@ -255,13 +263,16 @@ static void vacate(shmkit_segment *self) {
 
 __attribute__((destructor)) static void leave_at_exit(void) {
   lock_watch();
-  for (shmkit_segment *self = watched; self != NULL; self = self->next) {
+  while (watched != NULL) {
+    shmkit_segment *self = watched;
+    watched = self->next;
+    if (watched != NULL) watched->previous = NULL;
+    self->next = NULL;
     if (self->lifetime == SHMKIT_LAST) {
       vacate(self);
     } else if (self->owner == getpid()) {
       (void)shmkit_segment_unlink(self);
     }
   }
-  watched = NULL;
   unlock_watch();
 }

@@ -62,7 +62,14 @@ static shmkit_status open_path(const struct shmkit__address *address, int flags,
     if (*fd >= 0) return 0;
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK) return fail_open(address, flags, errno);
-    if (!shmkit__backoff_wait(&backoff)) {
+    bool waited = shmkit__backoff_wait(&backoff);
+    if (backoff.interrupted) {
+      return shmkit__fail_errno(EINTR, address->text,
+                                "cannot open %s: another process holds a lease on it, and waiting "
+                                "for it was interrupted",
+                                address->text);
+    }
+    if (!waited) {
       return shmkit__fail(-EBUSY, address->text,
                           "cannot open %s: another process has held a lease on it for 60 seconds",
                           address->text);
@@ -146,7 +153,7 @@ static shmkit_status check_file(const struct shmkit__address *address, int fd,
                         "yet, or somebody truncated it: try later, or give a capacity",
                         address->text);
   }
-  if (!(status->st_mode & S_ISVTX)) return 0;
+  if (!shmkit__lifetime_is_last(fd, status)) return 0;
   return shmkit__lifetime_attach(address, fd, status, (options->flags & SHMKIT_READONLY) != 0);
 }
 

@@ -54,7 +54,7 @@ void shmkit__segment_set_file(shmkit_segment *self, int fd, const struct stat *s
   self->device = status->st_dev;
   self->inode = status->st_ino;
   self->huge_page = shmkit__os_huge_page_size(fd, status);
-  if (status->st_mode & S_ISVTX) self->lifetime = SHMKIT_LAST;
+  if (shmkit__lifetime_is_last(fd, status)) self->lifetime = SHMKIT_LAST;
 }
 
 void shmkit__segment_set_open(shmkit_segment *self) {
@@ -147,6 +147,59 @@ shmkit_status shmkit_segment_fileno(shmkit_segment *self, int *out) {
   return result;
 }
 
+/* The descriptor and its seals, which only a memfd has. */
+static shmkit_status find_seals(shmkit_segment *self, const char *verb, int *fd, uint32_t *seals) {
+  shmkit_status result = shmkit_segment_fileno(self, fd);
+  if (result != 0) return result;
+  int error = shmkit__os_seals(*fd, seals);
+  if (error == 0) return 0;
+  return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, self->address, "cannot %s %s: only a memfd has seals",
+                      verb, self->address);
+}
+
+static shmkit_status add_seals(shmkit_segment *self, uint32_t seals) {
+  uint32_t present = 0;
+  int fd = -1;
+  shmkit_status result = find_seals(self, "seal", &fd, &present);
+  if (result != 0) return result;
+  int error = shmkit__os_seal(fd, seals);
+  switch (error) {
+    case 0:
+      return 0;
+    case -EBUSY:
+      return shmkit__fail(error, self->address,
+                          "cannot seal %s against writing while it is mapped for writing: create "
+                          "it with that seal and its content, or seal future writing only",
+                          self->address);
+    case -EPERM:
+      return shmkit__fail(error, self->address, "cannot seal %s: %s", self->address,
+                          present & SHMKIT_SEAL_SEAL ? "it is sealed against sealing"
+                                                     : "it is open read-only");
+    default:
+      return shmkit__fail_errno(-error, self->address, "cannot seal %s with 0x%x", self->address,
+                                (unsigned)seals);
+  }
+}
+
+shmkit_status shmkit_segment_seal(shmkit_segment *self, uint32_t seals) {
+  shmkit_status result = shmkit__segment_enter(self);
+  if (result != 0) return result;
+  result = add_seals(self, seals);
+  shmkit__segment_leave(self);
+  return result;
+}
+
+shmkit_status shmkit_segment_seals(shmkit_segment *self, uint32_t *out) {
+  uint32_t seals = 0;
+  int fd = -1;
+  shmkit_status result = shmkit__segment_enter(self);
+  if (result != 0) return result;
+  result = find_seals(self, "ask for the seals of", &fd, &seals);
+  if (result == 0) *out = seals;
+  shmkit__segment_leave(self);
+  return result;
+}
+
 /* ---- Users and the end ---------------------------------------------------------------------- */
 
 static void unmap(shmkit_segment *self) {
@@ -176,6 +229,8 @@ void shmkit__segment_depart(shmkit_segment *self) {
 
 static void release(shmkit_segment *self) {
   bool open = self->memory != NULL;
+  /* A pinned Last segment is watched until here: its name goes with its mapping. */
+  if (self->lifetime == SHMKIT_LAST) shmkit__lifetime_unwatch(self);
   unmap(self);
   if (open) {
     shmkit__segment_depart(self);
@@ -224,11 +279,9 @@ uint32_t shmkit_segment_pins(const shmkit_segment *self) {
 void shmkit_segment_close(shmkit_segment *self) {
   uint32_t before = atomic_fetch_or_explicit(&self->state, CLOSED, memory_order_acq_rel);
   if (before & CLOSED) return;
-  if (self->lifetime != SHMKIT_PERSISTENT) {
+  if (self->lifetime == SHMKIT_CREATOR) {
     shmkit__lifetime_unwatch(self);
-    if (self->lifetime == SHMKIT_CREATOR && self->owner == getpid()) {
-      (void)shmkit_segment_unlink(self);
-    }
+    if (self->owner == getpid()) (void)shmkit_segment_unlink(self);
   }
   if (before == 0) release(self);
 }

@@ -110,6 +110,9 @@ shmkit_status shmkit__sysv_creator(const shmkit_segment *self, shmkit_creator *o
 
 /* ---- Ending (lifetime.c) -------------------------------------------------------------------- */
 
+/* Whether an open file is a Last segment. */
+bool shmkit__lifetime_is_last(int fd, const struct stat *status);
+
 /*
  * Enter the processes that have a Last segment open, for as long as this descriptor's description
  * lives. 0: entered. SHMKIT_AGAIN: the segment is being removed or was stale and is removed now:

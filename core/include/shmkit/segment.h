@@ -39,7 +39,8 @@
  * until somebody unlinks it. Creator: until the creator closes it or exits; a killed creator
  * leaves it. Last: until the last process that has it open closes it, exits or is killed; what a
  * kill leaves is taken away by the next who opens the address, for whom it does not exist. A
- * forked child that keeps its inherited mapping counts as having it open.
+ * forked child that keeps its inherited mapping counts as having it open. The sticky bit of its file
+ * marks a Last segment; it is for file systems in memory.
  *
  * CRASHES. Creating leaves nothing, as said. A peer that truncates the file makes every access
  * through the mapping beyond the new end raise SIGBUS; shmkit_segment_read and _write report it
