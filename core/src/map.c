@@ -69,6 +69,7 @@ shmkit_status shmkit__segment_map(shmkit_segment *self, const char *verb, uint64
   void *memory = mmap(NULL, (size_t)capacity, protection, MAP_SHARED, self->fd, 0);
   if (memory == MAP_FAILED) return fail_map(self, verb, capacity, errno);
   self->memory = memory;
+  self->mapped = true;
   self->capacity = (size_t)capacity;
   self->size = (size_t)size;
   return shmkit__segment_prepare_memory(self, verb);

@@ -204,13 +204,13 @@ shmkit_status shmkit_segment_seals(shmkit_segment *self, uint32_t *out) {
 /* ---- Users and the end ---------------------------------------------------------------------- */
 
 static void unmap(shmkit_segment *self) {
-  if (self->memory == NULL) return;
+  if (!self->mapped) return;
   if (self->kind == SHMKIT_SYSV) {
     (void)shmdt(self->memory);
   } else {
     (void)munmap(self->memory, self->capacity);
   }
-  self->memory = NULL;
+  self->mapped = false;
 }
 
 /* Close the descriptor and, for a Last segment that is not mapped any more, take its name away if
@@ -229,7 +229,7 @@ void shmkit__segment_depart(shmkit_segment *self) {
 }
 
 static void release(shmkit_segment *self) {
-  bool open = self->memory != NULL;
+  bool open = self->mapped;
   /* A pinned Last segment is watched until here: its name goes with its mapping. */
   if (self->lifetime == SHMKIT_LAST) shmkit__lifetime_unwatch(self);
   unmap(self);

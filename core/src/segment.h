@@ -38,6 +38,8 @@ struct shmkit_segment {
   uint64_t huge_page; /* size of its pages when they are huge, else 0 */
   uint8_t kind, lifetime;
   bool readonly, created;
+  /* There is a mapping that release must end. Only makers and the last user look. */
+  bool mapped;
   /* The descriptor is a duplicate: its description is somebody else's too. */
   bool duplicate;
   /* The list of segments that must do something at exit; protected by the lock in lifetime.c. */

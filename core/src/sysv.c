@@ -72,6 +72,7 @@ static shmkit_status attach(shmkit_segment *self, const struct shmkit__address *
   void *memory = shmat(id, NULL, self->readonly ? SHM_RDONLY : 0);
   if (memory == (void *)-1) return fail_find(self->address, verb, errno);
   self->memory = memory;
+  self->mapped = true;
   self->sysv_id = id;
   if (shmctl(id, IPC_STAT, &status) != 0) return fail_find(self->address, verb, errno);
   self->size = self->capacity = status.shm_segsz;
