@@ -34,7 +34,7 @@ static const char script[] =
 static void *run_state(void *argument) {
   const char *name = argument;
   lua_State *L = luaL_newstate();
-  if (L == NULL) return "no memory";
+  if (L == NULL) return (void *)"no memory";
   luaL_openlibs(L);
   int loaded = luaL_loadstring(L, script);
   lua_pushstring(L, name);
