@@ -36,46 +36,62 @@ void shmkit_lua_store(void *element, size_t size, uint64_t bits) {
   }
 }
 
-static float to_float(uint64_t bits) {
-  uint32_t low = (uint32_t)bits;
+/* One branch for type and size: this is what v[i] waits for. */
+#define LOAD(type) __atomic_load_n((const type *)element, __ATOMIC_RELAXED)
+
+static void push_float(lua_State *L, uint32_t bits) {
   float value = 0;
-  memcpy(&value, &low, sizeof value);
-  return value;
+  memcpy(&value, &bits, sizeof value);
+  lua_pushnumber(L, (lua_Number)value);
 }
 
-static double to_double(uint64_t bits) {
+static void push_double(lua_State *L, uint64_t bits) {
   double value = 0;
   memcpy(&value, &bits, sizeof value);
-  return value;
+  lua_pushnumber(L, value);
 }
 
-void shmkit_lua_push_element(lua_State *L, shmkit_type type, uint64_t bits) {
+static void push_char(lua_State *L, char byte) {
+  lua_pushlstring(L, &byte, 1);
+}
+
+void shmkit_lua_push_element(lua_State *L, shmkit_type type, const void *element) {
   switch (type) {
     case SHMKIT_I8:
-      lua_pushinteger(L, (int8_t)bits);
+      lua_pushinteger(L, LOAD(int8_t));
       break;
     case SHMKIT_I16:
-      lua_pushinteger(L, (int16_t)bits);
+      lua_pushinteger(L, LOAD(int16_t));
       break;
     case SHMKIT_I32:
-      lua_pushinteger(L, (int32_t)bits);
+      lua_pushinteger(L, LOAD(int32_t));
+      break;
+    case SHMKIT_I64:
+      lua_pushinteger(L, LOAD(int64_t));
+      break;
+    case SHMKIT_U8:
+      lua_pushinteger(L, LOAD(uint8_t));
+      break;
+    case SHMKIT_U16:
+      lua_pushinteger(L, LOAD(uint16_t));
+      break;
+    case SHMKIT_U32:
+      lua_pushinteger(L, LOAD(uint32_t));
+      break;
+    case SHMKIT_U64:
+      lua_pushinteger(L, (lua_Integer)LOAD(uint64_t));
       break;
     case SHMKIT_F32:
-      lua_pushnumber(L, (lua_Number)to_float(bits));
+      push_float(L, LOAD(uint32_t));
       break;
     case SHMKIT_F64:
-      lua_pushnumber(L, to_double(bits));
+      push_double(L, LOAD(uint64_t));
       break;
     case SHMKIT_BOOL:
-      lua_pushboolean(L, bits != 0);
+      lua_pushboolean(L, LOAD(uint8_t) != 0);
       break;
-    case SHMKIT_CHAR: {
-      char byte = (char)bits;
-      lua_pushlstring(L, &byte, 1);
-      break;
-    }
-    default: /* the other integers are the bits themselves */
-      lua_pushinteger(L, (lua_Integer)bits);
+    case SHMKIT_CHAR:
+      push_char(L, (char)LOAD(uint8_t));
   }
 }
 

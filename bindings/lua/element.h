@@ -15,13 +15,12 @@
 
 #include <shmkit/type.h>
 
-/* The bits of an element of `size` bytes. Others may be writing it: it is read in one piece, but
- * orders nothing. */
+/* Push the element there. Others may be writing it: it is read in one piece, but orders nothing. */
+void shmkit_lua_push_element(lua_State *L, shmkit_type type, const void *element);
+
+/* The bits of an element of `size` bytes, and back, in one piece each. */
 uint64_t shmkit_lua_load(const void *element, size_t size);
-
 void shmkit_lua_store(void *element, size_t size, uint64_t bits);
-
-void shmkit_lua_push_element(lua_State *L, shmkit_type type, uint64_t bits);
 
 /* NULL when fine, else what is wrong with the value, left on the Lua stack. */
 const char *shmkit_lua_to_element(lua_State *L, int index, shmkit_type type, uint64_t *bits);

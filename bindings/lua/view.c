@@ -85,8 +85,7 @@ static unsigned char *memory(lua_State *L, const view *self, range elements) {
 }
 
 static void push_at(lua_State *L, const view *self, uint64_t index) {
-  const void *element = memory(L, self, (range){index, 1});
-  shmkit_lua_push_element(L, self->type, shmkit_lua_load(element, self->size));
+  shmkit_lua_push_element(L, self->type, memory(L, self, (range){index, 1}));
 }
 
 static void check_writable(lua_State *L, const view *self) {
