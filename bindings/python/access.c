@@ -22,6 +22,8 @@ static PyObject *copy_out(shmkit_segment *segment, uint64_t offset, uint64_t len
 /* Fail as the library does for bytes outside or a segment that is closed. */
 static int check(shmkit_segment *segment, uint64_t offset, uint64_t length) {
   shmkit_span span;
+  /* The largest count stands for "the rest"; here it is one that is outside. */
+  if (length == SHMKIT_REST) length--;
   shmkit_status status = shmkit_segment_view(segment, SHMKIT_U8, offset, length, &span);
   if (status < 0) shmkit_python_raise(status);
   return status >= 0;
@@ -40,14 +42,6 @@ PyObject *shmkit_segment_python_read(shmkit_segment *segment, PyObject *self, Py
   }
   /* Before memory is taken for what cannot be read. */
   return check(segment, first, length) ? copy_out(segment, first, length) : NULL;
-}
-
-shmkit_status shmkit_segment_python_check(shmkit_segment *segment, uint64_t offset, uint64_t length,
-                                          bool writing) {
-  shmkit_span span;
-  shmkit_status status = shmkit_segment_view(segment, SHMKIT_U8, offset, length, &span);
-  /* Writing nothing fails where writing is not allowed. */
-  return status < 0 || !writing ? status : shmkit_segment_write(segment, offset, "", 0);
 }
 
 Py_ssize_t shmkit_python_length(PyObject *self) {

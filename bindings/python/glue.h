@@ -83,10 +83,6 @@ PyObject *shmkit_segment_python_read(shmkit_segment *segment, PyObject *self, Py
 PyObject *shmkit_segment_python_view(shmkit_segment *segment, PyObject *self, PyObject *type,
                                      PyObject *offset, PyObject *count);
 
-/* Fail unless the bytes are inside and, for writing, may be written. */
-shmkit_status shmkit_segment_python_check(shmkit_segment *segment, uint64_t offset, uint64_t length,
-                                          bool writing);
-
 int shmkit_python_getbuffer(PyObject *self, Py_buffer *view, int flags);
 void shmkit_python_releasebuffer(PyObject *self, Py_buffer *view);
 Py_ssize_t shmkit_python_length(PyObject *self);

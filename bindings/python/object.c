@@ -10,6 +10,8 @@ void shmkit_python_prepare(PyObject *segment_type) {
   native_type = (PyTypeObject *)segment_type;
   /* SWIG's base class lets scripts give up ownership, chain objects and ask for the pointer. */
   PyTypeObject *base = native_type->tp_base;
+  /* Its metaclass is there for C++'s static members, and would collide with ABCMeta and others. */
+  Py_SET_TYPE(native_type, &PyType_Type);
   PyDict_Clear(base->tp_dict);
   base->tp_new = NULL;
   PyDict_DelItemString(native_type->tp_dict, "this");

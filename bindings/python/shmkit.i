@@ -191,14 +191,12 @@ type name;
 /* Only for Python: the functions are shmkit_segment_python_<name> in access.c and buffer.c. */
 %rename(read) shmkit_segment::python_read;
 %rename(view) shmkit_segment::python_view;
-%rename(_check) shmkit_segment::python_check;
 %feature("kwargs") shmkit_segment::python_read;
 %feature("kwargs") shmkit_segment::python_view;
 %extend shmkit_segment {
   PyObject *python_read(PyObject *object, PyObject *offset = NULL, PyObject *size = NULL);
   PyObject *python_view(PyObject *object, PyObject *type, PyObject *offset = NULL,
                         PyObject *count = NULL);
-  shmkit_status python_check(uint64_t offset, uint64_t length, bool writing);
 }
 
 %exception shmkit_python_register {

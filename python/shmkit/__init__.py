@@ -39,10 +39,12 @@ from .errors import (
 from .factories import create, open, open_or_create, receive, unlink
 from .native import version as _version
 from .segment import Creator, Segment
+from .types import Address, Kind, Lifetime, TypeName
 
 __version__ = _version()
 
 __all__ = [
+    "Address",
     "ClosedError",
     "CorruptError",
     "Creator",
@@ -51,6 +53,8 @@ __all__ = [
     "ExistsError",
     "IncompatibleError",
     "InvalidError",
+    "Kind",
+    "Lifetime",
     "NoMemoryError",
     "NoSpaceError",
     "NotFoundError",
@@ -60,6 +64,7 @@ __all__ = [
     "SignalError",
     "TimedOutError",
     "TruncatedError",
+    "TypeName",
     "UnsupportedError",
     "WouldBlockError",
     "__version__",

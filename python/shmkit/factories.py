@@ -3,25 +3,18 @@
 
 from __future__ import annotations
 
+import collections.abc
 import errno
-from typing import TYPE_CHECKING, Any, Union
+import typing
 
 from . import native
 from .errors import InvalidError
-from .segment import seal_bits
+from .segment import Segment, seal_bits
 from .sockets import when_readable
+from .types import Address, Lifetime
 
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable
-
-    from _typeshed import FileDescriptorLike, ReadableBuffer
-    from typing_extensions import Literal
-
-    from .segment import Segment
-
-    Address = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
-    Lifetime = Literal["persistent", "creator", "last"]
+if typing.TYPE_CHECKING:
+    import _typeshed as _t
 
 _DEFAULT_MODE = 0o600
 _LIFETIMES = {
@@ -60,8 +53,8 @@ def create(
     populate: bool = False,
     lock: bool = False,
     huge_pages: bool = False,
-    seals: str | Iterable[str] = (),
-    content: ReadableBuffer | None = None,
+    seals: str | collections.abc.Iterable[str] = (),
+    content: _t.ReadableBuffer | None = None,
 ) -> Segment:
     """Create a segment of `size` zero bytes; ExistsError when there is one.
 
@@ -95,7 +88,7 @@ def create(
 
 def _opening(
     readonly: bool, capacity: int | None, populate: bool, lock: bool, any_owner: bool
-) -> tuple[Any, ...]:
+) -> tuple[typing.Any, ...]:
     flags = (
         (native.READONLY if readonly else 0)
         | (native.POPULATE if populate else 0)
@@ -138,7 +131,7 @@ def open_or_create(
     populate: bool = False,
     lock: bool = False,
     huge_pages: bool = False,
-    content: ReadableBuffer | None = None,
+    content: _t.ReadableBuffer | None = None,
     any_owner: bool = False,
 ) -> Segment:
     """Open a segment, or create it when there is none; `created` of the segment tells which.
@@ -158,7 +151,7 @@ def open_or_create(
 
 
 def receive(
-    socket: FileDescriptorLike,
+    socket: _t.FileDescriptorLike,
     *,
     readonly: bool = False,
     capacity: int | None = None,

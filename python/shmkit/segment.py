@@ -3,28 +3,26 @@
 
 from __future__ import annotations
 
+import collections.abc
 import errno
 import math
 import operator
 import os
 import struct
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+import typing
+from types import TracebackType
 
 from . import native
 from .errors import ClosedError, InvalidError, TruncatedError, UnsupportedError, make_error
 from .sockets import when_writable
+from .types import TypeName
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import TracebackType
+if typing.TYPE_CHECKING:
+    import _typeshed as _t
+    import numpy.typing as _numpy
 
-    from _typeshed import FileDescriptorLike
-    from numpy.typing import NDArray
-    from typing_extensions import Self
-
-    from .native import TypeName
-
+_S = typing.TypeVar("_S", bound="Segment")
 _SEALS = {
     "seal": native.SEAL_SEAL,
     "shrink": native.SEAL_SHRINK,
@@ -34,7 +32,7 @@ _SEALS = {
 }
 
 
-def seal_bits(names: str | Iterable[str]) -> int:
+def seal_bits(names: str | collections.abc.Iterable[str]) -> int:
     """The bits of one seal or several, by name."""
     bits = 0
     for name in (names,) if isinstance(names, str) else names:
@@ -45,7 +43,7 @@ def seal_bits(names: str | Iterable[str]) -> int:
     return bits
 
 
-class Creator(NamedTuple):
+class Creator(typing.NamedTuple):
     """Who made a segment, as its maker wrote it down: provenance, not proof."""
 
     pid: int
@@ -86,8 +84,8 @@ class Segment(native.Segment):
         except ClosedError:
             pass  # Never opened: nothing to end.
 
-    def __enter__(self) -> Self:
-        self._check(0, 0, False)
+    def __enter__(self: _S) -> _S:
+        self.read(0, 0)  # Fails when it is closed.
         return self
 
     def __exit__(
@@ -101,20 +99,24 @@ class Segment(native.Segment):
     def __bytes__(self) -> bytes:
         return self.read()
 
-    def pack(self, offset: int, format: str | bytes, *values: Any) -> None:
+    def pack(self, offset: int, format: str | bytes, *values: typing.Any) -> None:
         """Put values at a byte offset, in place, in a format of the struct module.
 
         RangeError when they reach outside, struct.error when they do not fit the format.
         """
-        self._check(offset, struct.calcsize(format), True)
-        struct.pack_into(format, self, offset, *values)
+        with self.view("u8", offset, struct.calcsize(format)) as memory:
+            if memory.readonly:
+                self.write(offset, b"")  # Fails, and says so as C does.
+            struct.pack_into(format, memory, 0, *values)
 
-    def unpack(self, offset: int, format: str | bytes) -> tuple[Any, ...]:
+    def unpack(self, offset: int, format: str | bytes) -> tuple[typing.Any, ...]:
         """The values at a byte offset, in a format of the struct module. See pack()."""
-        self._check(offset, struct.calcsize(format), False)
-        return struct.unpack_from(format, self, offset)
+        with self.view("u8", offset, struct.calcsize(format)) as memory:
+            return struct.unpack(format, memory)
 
-    def array(self, type: TypeName, shape: int | Iterable[int], offset: int = 0) -> NDArray[Any]:
+    def array(
+        self, type: TypeName, shape: int | collections.abc.Iterable[int], offset: int = 0
+    ) -> _numpy.NDArray[typing.Any]:
         """A NumPy array of elements in place, without a copy. Needs NumPy.
 
         type and offset are as for view(); the array keeps the mapping as a view does.
@@ -124,7 +126,8 @@ class Segment(native.Segment):
         except ImportError as error:
             message = "Segment.array() needs NumPy; Segment.view() does without"
             raise ImportError(message, name="numpy") from error
-        lengths = (shape,) if isinstance(shape, int) else tuple(map(operator.index, shape))
+        dimensions = shape if isinstance(shape, collections.abc.Iterable) else (shape,)
+        lengths = tuple(map(operator.index, dimensions))
         if any(length < 0 for length in lengths):
             message = f"{self.address}: an array cannot have the shape {lengths}"
             raise make_error(errno.EINVAL, message, self.address)
@@ -153,7 +156,7 @@ class Segment(native.Segment):
         """
         self._seal(seal_bits(seals))
 
-    def send(self, socket: FileDescriptorLike, readonly: bool = False) -> None:
+    def send(self, socket: _t.FileDescriptorLike, readonly: bool = False) -> None:
         """Send the segment's descriptor over a connected Unix socket, for receive().
 
         The socket is a socket object, whose timeout is respected, or a descriptor. With `readonly`
@@ -164,8 +167,8 @@ class Segment(native.Segment):
         flags = native.READONLY if readonly else 0
         when_writable(socket, lambda: self._send(socket, flags))
 
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        self._check(0, 0, False)
+    def __reduce_ex__(self, protocol: typing.Any) -> tuple[typing.Any, ...]:
+        self.read(0, 0)  # Fails when it is closed.
         grows = self.kind != "sysv" and self.capacity > self.size
         options = {"readonly": self.readonly, "capacity": self.capacity if grows else None}
         if self.kind in ("memfd", "fd"):
@@ -175,7 +178,7 @@ class Segment(native.Segment):
             options["any_owner"] = owner not in (0, os.geteuid())
         return _open_address, (self.address, options)
 
-    def _descriptor_for_child(self) -> Any:
+    def _descriptor_for_child(self) -> typing.Any:
         """What multiprocessing turns into the descriptor in a child that it is starting."""
         # Unless it has been imported, it is not starting one.
         context = sys.modules.get("multiprocessing.context")
@@ -190,14 +193,14 @@ class Segment(native.Segment):
         return DupFd(self.fileno())
 
 
-def _open_address(address: str, options: dict[str, Any]) -> Segment:
+def _open_address(address: str, options: dict[str, typing.Any]) -> Segment:
     """Unpickle a segment that has a name."""
     from .factories import open
 
     return open(address, **options)
 
 
-def _open_descriptor(descriptor: Any, options: dict[str, Any]) -> Segment:
+def _open_descriptor(descriptor: typing.Any, options: dict[str, typing.Any]) -> Segment:
     """Unpickle a segment whose descriptor multiprocessing has passed on."""
     number = descriptor.detach()
     try:

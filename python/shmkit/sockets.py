@@ -3,20 +3,23 @@
 
 from __future__ import annotations
 
+import collections.abc
 import errno
 import select
 import time
-from typing import TYPE_CHECKING, Callable, TypeVar
+import typing
 
 from .errors import TimedOutError
 
-if TYPE_CHECKING:
-    from _typeshed import FileDescriptorLike
+if typing.TYPE_CHECKING:
+    import _typeshed as _t
 
-_T = TypeVar("_T")
+_T = typing.TypeVar("_T")
 
 
-def _when_ready(socket: FileDescriptorLike, event: int, call: Callable[[], _T]) -> _T:
+def _when_ready(
+    socket: _t.FileDescriptorLike, event: int, call: collections.abc.Callable[[], _T]
+) -> _T:
     """The call's result, waiting for the socket where C would not.
 
     A socket object with a timeout has a descriptor that does not block; waiting is Python's part.
@@ -38,9 +41,9 @@ def _when_ready(socket: FileDescriptorLike, event: int, call: Callable[[], _T]) 
                 raise TimedOutError(errno.ETIMEDOUT, message) from None
 
 
-def when_readable(socket: FileDescriptorLike, call: Callable[[], _T]) -> _T:
+def when_readable(socket: _t.FileDescriptorLike, call: collections.abc.Callable[[], _T]) -> _T:
     return _when_ready(socket, select.POLLIN, call)
 
 
-def when_writable(socket: FileDescriptorLike, call: Callable[[], _T]) -> _T:
+def when_writable(socket: _t.FileDescriptorLike, call: collections.abc.Callable[[], _T]) -> _T:
     return _when_ready(socket, select.POLLOUT, call)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures, and what must hold after every test: nothing is left behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import support
+
+import shmkit
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that nobody else uses, gone after the test, or the test fails."""
+    return support.unique_name()
+
+
+@pytest.fixture
+def segment(name: str) -> Iterator[shmkit.Segment]:
+    """A writable segment of 4096 bytes that can grow to 64 KiB."""
+    with shmkit.create(name, 4096, capacity=1 << 16) as made:
+        yield made
+        made.unlink()
+
+
+def _names() -> set[bytes]:
+    prefix = os.fsencode(support.PREFIX)
+    return {name for name in os.listdir(b"/dev/shm") if name.startswith(prefix)}
+
+
+def _descriptors() -> dict[str, str]:
+    found = {}
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            found[number] = os.readlink(f"/proc/self/fd/{number}")
+        except FileNotFoundError:  # The one of the directory itself.
+            continue
+    return found
+
+
+def _system_v() -> set[str]:
+    """Identifiers of the System V segments that this process or one that is gone has made."""
+    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    rows = [line.split() for line in lines]
+    return {row[1] for row in rows if int(row[4]) == os.getpid()}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    names, descriptors, system_v = _names(), _descriptors(), _system_v()
+    mappings = set(support.shared_mappings())
+    yield
+    gc.collect()
+    left = {
+        "names": _names() - names,
+        "descriptors": dict(_descriptors().items() - descriptors.items()),
+        "System V": _system_v() - system_v,
+        "mappings": set(support.shared_mappings()) - mappings,
+    }
+    for leftover in left["names"]:
+        os.unlink(b"/dev/shm/" + leftover)
+    assert not any(left.values()), left
+
+
+_EXPECTED = {support.NO_NUMPY, support.NO_HYPOTHESIS, support.NOT_ROOT}
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.skipped and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if os.environ.get("CI") and reason not in _EXPECTED:
+            report.outcome = "failed"
+            report.longrepr = f"with CI set nothing is skipped because: {reason}"

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""What several test files need."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import shmkit
+
+# Every name that these tests make begins so, in this process and in those that it starts.
+PREFIX = f"shmkit-python-{os.getpid()}-"
+_numbers = itertools.count()
+
+# Reasons that are no surprise anywhere; with CI set, skipping for another one is a failure.
+NO_NUMPY = "NumPy is not installed for this interpreter"
+NO_HYPOTHESIS = "Hypothesis does not run on this interpreter"
+NOT_ROOT = "only root can make another user's segment"
+
+try:
+    import numpy
+except ImportError:
+    numpy = None  # type: ignore[assignment]
+
+needs_numpy = pytest.mark.skipif(numpy is None, reason=NO_NUMPY)
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason=NOT_ROOT)
+
+
+def unique_name() -> str:
+    return f"{PREFIX}{next(_numbers)}"
+
+
+def unique_key() -> int:
+    """A System V key that other tests do not use: beside the counter, the process is in it."""
+    return 0x40000000 | (os.getpid() & 0x3FFFFF) << 8 | next(_numbers) & 0xFF
+
+
+def run_python(code: str, *arguments: str | int, **environment: str) -> str:
+    """What a new interpreter prints. It must not make a noise or fail."""
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-W", "error", "-c", code, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+        cwd="/",
+        check=False,
+    )
+    assert (done.returncode, done.stderr.decode(errors="replace")) == (0, "")
+    return done.stdout.decode()
+
+
+@contextlib.contextmanager
+def forked(work: object) -> Iterator[int]:
+    """Run a function in a forked child; its result is the exit status, which must be 0 or None."""
+    assert callable(work)
+    child = os.fork()
+    if child == 0:
+        status = 99
+        try:
+            status = work() or 0
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(status)
+    yield child
+    _, state = os.waitpid(child, 0)
+    assert os.WIFEXITED(state), f"killed by signal {os.WTERMSIG(state)}"
+    assert os.WEXITSTATUS(state) == 0
+
+
+def file_of(segment: shmkit.Segment) -> Path:
+    """The file behind a POSIX segment."""
+    return Path("/dev/shm") / segment.name
+
+
+def shared_mappings() -> list[str]:
+    """The lines of /proc/self/maps that are shared memory."""
+    lines = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
+    return [line for line in lines if line.split()[1].endswith("s")]
+
+
+def identity(segment: shmkit.Segment) -> int:
+    """The inode of the file behind a segment."""
+    return os.fstat(segment.fileno()).st_ino
+
+
+def is_mapped(inode: int) -> bool:
+    """Whether this process maps that file. Not by name: the file had none when it was mapped."""
+    return any(line.split()[4] == str(inode) for line in shared_mappings())
+
+
+def module(name: str, reason: str) -> ModuleType:
+    return pytest.importorskip(name, reason=reason)
