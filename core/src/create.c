@@ -164,16 +164,17 @@ static shmkit_status create_memfd(const struct shmkit__address *address, uint64_
                                   const shmkit_segment_options *options, shmkit_segment *self) {
   struct stat status;
   int fd = -1;
-  int error = shmkit__os_anonymous(address->text + address->name,
+  /* The mode decides who may open it through /proc/PID/fd. */
+  mode_t mode = options->mode != 0 ? options->mode : 0600;
+  int error = shmkit__os_anonymous(address->text + address->name, mode,
                                    (options->flags & SHMKIT_HUGE_PAGES) != 0, &fd);
   if (error != 0) {
     return shmkit__fail_errno(-error, address->text, "cannot create %s", address->text);
   }
-  /* The mode decides who may open it through /proc/PID/fd; O_NONBLOCK marks it as ours. FUTURE_WRITE
-   * would keep ourselves out as well if it were set before mapping, so it comes after. */
+  /* O_NONBLOCK marks it as ours. FUTURE_WRITE would keep ourselves out as well if it were set before
+   * mapping, so it comes after. */
   self->fd = fd;
-  if (fchmod(fd, options->mode != 0 ? options->mode : 0600) != 0 ||
-      fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || fstat(fd, &status) != 0) {
+  if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || fstat(fd, &status) != 0) {
     return shmkit__fail_errno(errno, address->text, "cannot create %s", address->text);
   }
   shmkit__segment_set_file(self, fd, &status);

@@ -91,7 +91,10 @@ const char *shmkit_error_address(void) {
   X(EACCES)                                                                                        \
   X(EAGAIN)                                                                                        \
   X(EBUSY)                                                                                         \
+  X(ECONNREFUSED)                                                                                  \
   X(ECONNRESET)                                                                                    \
+  X(EDESTADDRREQ)                                                                                  \
+  X(EDQUOT)                                                                                        \
   X(EEXIST)                                                                                        \
   X(EFAULT)                                                                                        \
   X(EFBIG)                                                                                         \
@@ -104,18 +107,23 @@ const char *shmkit_error_address(void) {
   X(EMFILE)                                                                                        \
   X(ENAMETOOLONG)                                                                                  \
   X(ENFILE)                                                                                        \
+  X(ENOBUFS)                                                                                       \
   X(ENODEV)                                                                                        \
   X(ENOENT)                                                                                        \
+  X(ENOLCK)                                                                                        \
   X(ENOMEM)                                                                                        \
   X(ENOSPC)                                                                                        \
   X(ENOSYS)                                                                                        \
+  X(ENOTCONN)                                                                                      \
   X(ENOTDIR)                                                                                       \
   X(ENOTSOCK)                                                                                      \
   X(ENXIO)                                                                                         \
+  X(EOVERFLOW)                                                                                     \
   X(EPERM)                                                                                         \
   X(EPIPE)                                                                                         \
   X(EROFS)                                                                                         \
   X(ESRCH)                                                                                         \
+  X(ETOOMANYREFS)                                                                                  \
   X(ETXTBSY)
 
 const char *shmkit_error_name(shmkit_status status) {

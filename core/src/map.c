@@ -130,7 +130,8 @@ static uint64_t round_up_to_page(uint64_t size) {
 /*
  * First the room, behind the end where nobody looks, then the end in one step: peers see the old
  * size or the new one. Room that was got before the rest was refused is given back; nobody else
- * can have grown into it, because who grows holds the growth byte.
+ * can have grown into it, because who grows holds the growth byte. The rest of the last page is
+ * mapped, and whatever somebody has written there must not become content.
  */
 static shmkit_status extend(shmkit_segment *self, int fd, uint64_t from, uint64_t to) {
   int error = 0;
@@ -142,7 +143,10 @@ static shmkit_status extend(shmkit_segment *self, int fd, uint64_t from, uint64_
       shmkit__os_discard(fd, round_up_to_page(from), round_up_to_page(to));
     }
   }
-  if (error == 0) error = shmkit__os_extend(fd, to);
+  if (error == 0) {
+    shmkit__os_discard(fd, from, round_up_to_page(from));
+    error = shmkit__os_extend(fd, to);
+  }
   if (error == 0) return 0;
   if (error == -ENOSPC) return shmkit__room_fail(fd, NULL, self->address, "grow", to - from);
   if (error == -EPERM) {

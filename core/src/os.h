@@ -42,8 +42,9 @@ int shmkit__os_draft_publish(const char *path, struct shmkit__draft *draft);
 /* Leave no name of an unpublished draft behind. The descriptor stays open. */
 void shmkit__os_draft_abandon(const char *path, struct shmkit__draft *draft);
 
-/* An anonymous file that accepts seals; huge pages when asked. -EINVAL: the name is too long. */
-int shmkit__os_anonymous(const char *name, bool huge_pages, int *fd);
+/* An anonymous file with exactly these permission bits that accepts seals; huge pages when asked.
+ * -EINVAL: the name is too long. */
+int shmkit__os_anonymous(const char *name, mode_t mode, bool huge_pages, int *fd);
 
 /* Open the file behind `fd` anew, so that the two share no locks. Needs the file's permissions. */
 int shmkit__os_reopen(int fd, int flags, int *out);

@@ -89,7 +89,9 @@ static int reopen_by_name(shmkit_segment *self, int lost, struct stat *status) {
   char buffer[PATH_MAX];
   const char *path = file_path(self, buffer);
   if (path == NULL) return -EBADF;
-  int fd = open(path, (self->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+  int flags = (self->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  if (self->kind == SHMKIT_POSIX) flags |= O_NOFOLLOW;
+  int fd = open(path, flags);
   if (fd < 0) return -EBADF;
   if (fstat(fd, status) == 0 && is_same_file(self, status) &&
       atomic_compare_exchange_strong(&self->fd, &lost, fd)) {

@@ -22,6 +22,10 @@
 static const char attribute[] = "user.shmkit.creator";
 enum { STAMP_SIZE = 160 };
 
+static bool is_control(unsigned char byte) {
+  return byte < 0x20 || byte == 0x7f;
+}
+
 void shmkit__stamp_write(int fd) {
   /* Per thread, so that it needs no lock that a fork could leave locked; made anew in a child. */
   static _Thread_local char text[STAMP_SIZE];
@@ -35,6 +39,10 @@ void shmkit__stamp_write(int fd) {
                    self.start, self.pid_namespace, self.boot[0] != '\0' ? self.boot : "-",
                    self.program);
     length = strlen(text);
+    /* A program may call itself anything. */
+    for (size_t i = 0; i < length; i++) {
+      if (is_control((unsigned char)text[i])) text[i] = '?';
+    }
     made_by = pid;
   }
   (void)fsetxattr(fd, attribute, text, length, 0);
@@ -60,10 +68,14 @@ static bool take_word(const char **text, char *out, size_t size) {
   return true;
 }
 
-/* The attribute can be anybody's: nothing is believed that does not read as above. */
+/* The attribute can be anybody's: nothing is believed that does not read as above, and nothing that
+ * would drive the terminal it is shown on. */
 static bool parse(const char *text, shmkit_creator *out) {
   uint64_t version = 0, pid = 0;
   *out = (shmkit_creator){.pid = 0};
+  for (const char *at = text; *at != '\0'; at++) {
+    if (is_control((unsigned char)*at)) return false;
+  }
   if (!take_number(&text, &version) || version != 1) return false;
   if (!take_number(&text, &pid) || pid == 0 || pid > INT_MAX) return false;
   if (!take_number(&text, &out->start) || !take_number(&text, &out->pid_namespace)) return false;

@@ -116,11 +116,7 @@ unsigned open_descriptors(void) {
 /* ---- Around each case ----------------------------------------------------------------------- */
 
 static void begin_case(void) {
-  page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  ck_assert_ptr_ne(page, MAP_FAILED);
-  for (unsigned i = 0; i < COUNT(page->turn); i++) {
-    ck_assert_int_eq(sem_init(&page->turn[i], 1, 0), 0);
-  }
+  page->pid = getpid();
   run.descriptors = open_descriptors();
 }
 
@@ -130,6 +126,23 @@ static void end_case(void) {
                 run.descriptors, open_descriptors());
   ck_assert_msg(names_left() == 0, "a name is left in " DIRECTORY);
   ck_assert_msg(sweep_sysv(false, getpid()) == 0, "a System V segment is left");
+}
+
+/* The same from outside, in the process that runs all cases, so that it happens whatever becomes of
+ * the case. */
+
+static void before_case(void) {
+  page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ck_assert_ptr_ne(page, MAP_FAILED);
+  for (unsigned i = 0; i < COUNT(page->turn); i++) {
+    ck_assert_int_eq(sem_init(&page->turn[i], 1, 0), 0);
+  }
+}
+
+static void after_case(void) {
+  (void)sweep_names(true);
+  (void)sweep_sysv(true, page->pid);
+  (void)munmap(page, sizeof *page);
 }
 
 /* ---- Running -------------------------------------------------------------------------------- */
@@ -152,6 +165,7 @@ int run_cases(const char *topic, const TTest *const cases[], size_t count, int a
     if (!is_chosen(cases[i]->name, argc, argv)) continue;
     TCase *tcase = tcase_create(cases[i]->name);
     tcase_set_timeout(tcase, DEADLINE + soak_seconds(0));
+    tcase_add_unchecked_fixture(tcase, before_case, after_case);
     tcase_add_checked_fixture(tcase, begin_case, end_case);
     tcase_add_test(tcase, cases[i]);
     suite_add_tcase(suite, tcase);
@@ -160,9 +174,6 @@ int run_cases(const char *topic, const TTest *const cases[], size_t count, int a
   srunner_run_all(runner, CK_NORMAL);
   int failed = srunner_ntests_failed(runner);
   srunner_free(runner);
-  /* What cases that failed could not take away. */
-  (void)sweep_names(true);
-  (void)sweep_sysv(true, 0);
   return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -2,7 +2,7 @@
 /*
  * What all core tests share: one process per case, names that nobody else uses, and a look around
  * after each case: nothing may be left in /dev/shm, no System V segment, no descriptor, no child.
- * What a failed or killed case leaves is taken away when its program ends.
+ * What a failed or killed case leaves is taken away then.
  */
 #ifndef SHMKIT_TESTS_CORE_SUPPORT_H
 #define SHMKIT_TESTS_CORE_SUPPORT_H
@@ -80,6 +80,7 @@ struct shared {
   sem_t turn[8];
   _Atomic unsigned count[8];
   _Atomic bool stop;
+  pid_t pid; /* of the case itself */
 };
 struct shared *shared(void);
 

@@ -18,6 +18,7 @@ static const uint32_t ramfs_magic = 0x858458f6U;
 static const uint32_t hugetlbfs_magic = 0x958458f6U;
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
+#define MFD_EXEC 0x0010U
 #endif
 #ifndef F_ADD_SEALS
 #define F_ADD_SEALS 1033
@@ -115,12 +116,17 @@ int shmkit__os_draft_publish(const char *path, struct shmkit__draft *draft) {
 
 /* ---- Other ways to a descriptor ------------------------------------------------------------- */
 
-int shmkit__os_anonymous(const char *name, bool huge_pages, int *fd) {
+int shmkit__os_anonymous(const char *name, mode_t mode, bool huge_pages, int *fd) {
   unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING | (huge_pages ? MFD_HUGETLB : 0U);
-  *fd = memfd_create(name, flags | MFD_NOEXEC_SEAL);
-  /* Before Linux 6.3 the flag is unknown. */
+  /* Sealed against being executed, unless that is what the mode asks for. */
+  *fd = memfd_create(name, flags | (mode & 0111 ? MFD_EXEC : MFD_NOEXEC_SEAL));
+  /* Before Linux 6.3 these flags are unknown. */
   if (*fd < 0 && errno == EINVAL) *fd = memfd_create(name, flags);
-  return *fd < 0 ? -errno : 0;
+  if (*fd < 0) return -errno;
+  if (fchmod(*fd, mode) == 0) return 0;
+  int error = -errno;
+  (void)close(*fd);
+  return error;
 }
 
 int shmkit__os_reopen(int fd, int flags, int *out) {
@@ -170,6 +176,7 @@ int shmkit__os_extend(int fd, uint64_t size) {
 }
 
 void shmkit__os_discard(int fd, uint64_t from, uint64_t to) {
+  if (from >= to) return;
   (void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from));
 }
 
