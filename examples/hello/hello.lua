@@ -51,6 +51,6 @@ if arguments[arg[1]] ~= #arg then
 end
 local ok, problem = pcall(commands[arg[1]], table.unpack(arg, 2))
 if not ok then
-  io.stderr:write("hello.lua: ", tostring(problem), "\n")
+  io.stderr:write("hello.lua: ", (problem:gsub("^.-:%d+: ", "")), "\n")
   os.exit(1)
 end
