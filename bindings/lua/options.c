@@ -99,6 +99,10 @@ static const char *to_content(lua_State *L, int index, shmkit_segment_options *o
     return lua_pushfstring(L, "string expected, got %s", luaL_typename(L, index));
   }
   options->content = lua_tolstring(L, index, &options->content_size);
+  /* It must outlive the table, which a finalizer could empty: keep it on the stack, below the key
+   * that lua_next goes on from. */
+  lua_pushvalue(L, index);
+  lua_insert(L, -3);
   return NULL;
 }
 

@@ -190,6 +190,23 @@ describe("a descriptor", function()
     process.close(there)
   end)
 
+  it("that is waited for does not keep Ctrl-C from ending a script", function()
+    local here, there = process.socketpair()
+    local pid = support.start_child(function()
+      local ok, message = pcall(function()
+        local seg, reason, errno = shm.receive(there)
+        return seg, reason, errno
+      end)
+      assert(not ok and message:find("interrupted!", 1, true), message)
+    end)
+    support.wait_until_asleep(pid)
+    process.kill(pid, 2)
+    local how, code = process.wait(pid)
+    assert.equal("exited 0", how .. " " .. code)
+    process.close(here)
+    process.close(there)
+  end)
+
   it("is an integer that can be one", function()
     local seg <close> = assert(shm.create("memfd:numbers", 1))
     for _, wrong in ipairs { -1, 1 << 31, 1.5, "3", {}, io.stdout } do

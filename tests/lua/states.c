@@ -23,7 +23,8 @@ static const char script[] =
     "  view[i % 8 + 1] = i\n"
     "  assert(math.type(view[i % 8 + 1]) == 'integer')\n"
     "  assert(seg:write(64, 'hello') and seg:read(64, 5) == 'hello')\n"
-    "  assert(not pcall(seg.read, seg, 1 << 40, 1))\n"
+    "  assert(not pcall(seg.read, seg, 1 << 40, 1) and not pcall(shm.open, name, {nonsense = 1}))\n"
+    "  assert(seg:unpack(64, 'c5z') == 'hello' and not shm.create(name, 1))\n"
     "  local closed <close> = assert(shm.open(name))\n"
     "end\n"
     /* What is left to lua_close, in an order of its choice. */

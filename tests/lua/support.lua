@@ -88,6 +88,15 @@ function support.kill(pid, hold)
   process.close(hold)
 end
 
+--- Return when another process waits in a system call.
+function support.wait_until_asleep(pid)
+  repeat
+    local file <close> = assert(io.open(("/proc/%d/stat"):format(pid)))
+    local state = file:read("a"):match("^.*%) (%a)")
+    assert(state ~= "Z", "the process has ended")
+  until state == "S"
+end
+
 --- Run a program text in a fresh interpreter. Returns all it prints, how it ended and its code.
 function support.run(text, ...)
   local path = os.tmpname()
