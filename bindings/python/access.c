@@ -76,8 +76,9 @@ static PyObject *get_slice(shmkit_segment *segment, PyObject *slice) {
   if (PySlice_Unpack(slice, &start, &stop, &step) < 0) return NULL;
   Py_ssize_t size = (Py_ssize_t)shmkit_segment_size(segment);
   Py_ssize_t count = PySlice_AdjustIndices(size, &start, &stop, step);
-  if (!check(segment, 0, 0)) return NULL;
-  if (step == 1 || count == 0) return copy_out(segment, (uint64_t)start, (uint64_t)count);
+  /* Of nothing, the start may be outside; a closed segment must fail nevertheless. */
+  if (count == 0) return copy_out(segment, 0, 0);
+  if (step == 1) return copy_out(segment, (uint64_t)start, (uint64_t)count);
   /* Read from the lowest to the highest index, then pick. */
   Py_ssize_t last = start + (count - 1) * step, low = step > 0 ? start : last;
   PyObject *all = copy_out(segment, (uint64_t)low, (uint64_t)((step > 0 ? last : start) - low + 1));
@@ -106,11 +107,14 @@ PyObject *shmkit_python_subscript(PyObject *self, PyObject *key) {
 /* Writes; a step other than 1 byte by byte, so that nothing between is touched. */
 static int put(shmkit_segment *segment, Py_ssize_t start, Py_ssize_t step, const void *bytes,
                Py_ssize_t count) {
-  shmkit_status status = SHMKIT_OK;
-  if (step == 1) {
+  shmkit_status status;
+  if (count == 0) {
+    status = shmkit_segment_write(segment, 0, bytes, 0);
+  } else if (step == 1) {
     status = shmkit_segment_write(segment, (uint64_t)start, bytes, (size_t)count);
   } else {
     const char *next = bytes;
+    status = SHMKIT_OK;
     for (Py_ssize_t i = 0; i < count && status >= 0; i++)
       status = shmkit_segment_write(segment, (uint64_t)(start + i * step), next++, 1);
   }

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import support
-
 import shmkit
+
+pytest.register_assert_rewrite("support")
+import support  # noqa: E402
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-
 import shmkit
 
 # Every name that these tests make begins so, in this process and in those that it starts.
@@ -47,8 +46,7 @@ def run_python(code: str, *arguments: str | int, **environment: str) -> str:
     """What a new interpreter prints. It must not make a noise or fail."""
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-W", "error", "-c", code, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         env={**os.environ, **environment},
         cwd="/",
         check=False,
@@ -99,3 +97,14 @@ def is_mapped(inode: int) -> bool:
 
 def module(name: str, reason: str) -> ModuleType:
     return pytest.importorskip(name, reason=reason)
+
+
+def run_script(path: str, *arguments: str) -> str:
+    """As run_python, for a file: multiprocessing starts children with it."""
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", path, *arguments],
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.decode(errors="replace")) == (0, "")
+    return done.stdout.decode()

@@ -8,7 +8,6 @@ import struct
 from typing import Any
 
 import pytest
-
 import shmkit
 
 
@@ -147,7 +146,8 @@ def test_reading_outside_is_a_range_error(
 ) -> None:
     with pytest.raises(shmkit.RangeError, match=segment.address) as raised:
         segment.read(*arguments)
-    assert isinstance(raised.value, IndexError) and isinstance(raised.value, ValueError)
+    assert isinstance(raised.value, IndexError)
+    assert isinstance(raised.value, ValueError)
 
 
 @pytest.mark.parametrize("offset", [4096, 4090, 2**64 - 1])

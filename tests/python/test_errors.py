@@ -11,9 +11,8 @@ import socket
 from typing import Any
 
 import pytest
-import support
-
 import shmkit
+import support
 
 CALLS: dict[str, Any] = {
     "create": lambda address: shmkit.create(address, 1),
@@ -58,9 +57,9 @@ IMPOSSIBLE = [
 @every_call
 @pytest.mark.parametrize("address", IMPOSSIBLE)
 def test_an_address_that_cannot_be_is_a_value_error(call: Any, address: str) -> None:
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(shmkit.Error) as raised:
         call(address)
-    assert isinstance(raised.value, shmkit.Error)
+    assert isinstance(raised.value, ValueError)
     assert raised.value.errno in (errno.EINVAL, errno.ENAMETOOLONG, errno.EOPNOTSUPP)
     assert raised.value.filename == (address or None)
     assert str(raised.value) == raised.value.strerror != ""
@@ -78,15 +77,14 @@ def test_a_nul_byte_is_named(call: Any, address: Any) -> None:
 @every_call
 @pytest.mark.parametrize("address", [None, 5, 1.5, object(), ["frames"], bytearray(b"frames")])
 def test_an_address_of_another_type_is_a_type_error(call: Any, address: Any) -> None:
-    with pytest.raises(TypeError, match="address must be str, bytes or os.PathLike"):
+    with pytest.raises(TypeError, match="address must be str, bytes or"):
         call(address)
 
 
 @every_call
 def test_an_address_that_has_no_bytes_is_a_value_error(call: Any) -> None:
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(shmkit.InvalidError, match="bytes cannot say"):
         call("\ud800")
-    assert isinstance(raised.value, shmkit.Error)
 
 
 def test_a_path_that_fails_says_so(name: str) -> None:
@@ -137,9 +135,9 @@ def test_sizes_of_other_types_are_type_errors(name: str, make: Any, size: Any) -
 )
 def test_options_that_cannot_be_are_value_errors(name: str, options: dict[str, Any]) -> None:
     address = f"memfd:{name}" if "seals" in options else name
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(shmkit.Error) as raised:
         shmkit.create(address, 4, **options)
-    assert isinstance(raised.value, shmkit.Error)
+    assert isinstance(raised.value, ValueError)
 
 
 @pytest.mark.parametrize(
@@ -373,6 +371,7 @@ def test_every_error_is_one_of_shmkit_and_of_the_system() -> None:
     errors = [value for value in classes if issubclass(value, BaseException)]
     assert len(errors) == 17
     for error in errors:
-        assert issubclass(error, shmkit.Error) and issubclass(error, OSError)
+        assert issubclass(error, shmkit.Error)
+        assert issubclass(error, OSError)
         assert error.__module__ == "shmkit"
         assert error(5, "message", "address").filename == "address"

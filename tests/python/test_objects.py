@@ -13,9 +13,8 @@ import weakref
 from typing import Any
 
 import pytest
-import support
-
 import shmkit
+import support
 from shmkit import native
 
 
@@ -122,11 +121,8 @@ def test_methods_refuse_other_objects() -> None:
 
 
 def test_properties_refuse_other_objects_and_cannot_be_set(segment: shmkit.Segment) -> None:
-    for name in ["address", "name", "kind", "lifetime", "size", "capacity", "readonly"] + [
-        "created",
-        "closed",
-        "views",
-    ]:
+    names = "address name kind lifetime size capacity readonly created closed views"
+    for name in names.split():
         descriptor = inspect.getattr_static(shmkit.Segment, name)
         with pytest.raises(TypeError):
             descriptor.__get__(5)
@@ -183,7 +179,8 @@ def test_a_class_can_be_derived_together_with_others(segment: shmkit.Segment) ->
 
     Both.extra = 1  # type: ignore[attr-defined]
     segment.__class__ = Both
-    assert isinstance(segment, Both) and segment.double() == 8192
+    assert isinstance(segment, Both)
+    assert segment.double() == 8192
 
 
 def test_a_cycle_through_attributes_is_collected(name: str) -> None:

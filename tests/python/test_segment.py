@@ -7,9 +7,8 @@ import os
 import stat
 
 import pytest
-import support
-
 import shmkit
+import support
 
 
 def test_a_new_segment_says_what_it_is(name: str) -> None:
@@ -131,7 +130,8 @@ def test_the_creator_is_written_down(segment: shmkit.Segment) -> None:
     if creator is None:
         pytest.skip("this kernel's tmpfs takes no user attributes")
     assert creator.pid == os.getpid()
-    assert creator.boot and creator.program
+    assert creator.boot
+    assert creator.program
 
 
 def test_unlink_removes_the_name_and_leaves_the_memory(segment: shmkit.Segment) -> None:
@@ -170,8 +170,9 @@ def test_a_closed_segment_still_knows_its_name_and_removes_it(segment: shmkit.Se
 
 
 def test_an_exception_in_the_block_closes_the_segment(name: str) -> None:
-    with pytest.raises(RuntimeError), shmkit.create(name, 1) as segment:
-        segment.unlink()
+    segment = shmkit.create(name, 1)
+    segment.unlink()
+    with pytest.raises(RuntimeError), segment:
         raise RuntimeError
     assert segment.closed
 

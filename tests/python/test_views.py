@@ -8,9 +8,8 @@ import struct
 from typing import Any
 
 import pytest
-import support
-
 import shmkit
+import support
 
 TYPES = {
     "i8": ("b", 1, -128),
@@ -237,9 +236,9 @@ def test_closing_while_an_array_lives_leaves_it_alone(segment: shmkit.Segment) -
 
 @support.needs_numpy
 def test_arrays_of_read_only_segments_are_read_only(segment: shmkit.Segment) -> None:
-    with shmkit.open(segment.address, readonly=True) as reader:
-        with pytest.raises(ValueError, match="read-only"):
-            reader.array("u8", 10)[0] = 1
+    array = shmkit.open(segment.address, readonly=True).array("u8", 10)
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 1
 
 
 @support.needs_numpy
