@@ -22,6 +22,7 @@ enum { DEADLINE = 120, NAME_SIZE = 256, FIRST_KEY = 0x5e600000 };
 
 static struct {
   char prefix[NAME_SIZE]; /* of this program's names */
+  char name[NAME_SIZE];   /* of this case */
   unsigned descriptors;   /* open when the case began */
   unsigned keys;          /* the first key of this program */
 } run;
@@ -31,9 +32,7 @@ static struct shared *page;
 /* ---- Names ---------------------------------------------------------------------------------- */
 
 const char *name(void) {
-  static char text[NAME_SIZE];
-  (void)snprintf(text, sizeof text, "%.200s-%d", run.prefix, (int)getpgrp());
-  return text;
+  return run.name;
 }
 
 const char *other_name(const char *suffix) {
@@ -53,7 +52,7 @@ const char *path_of(const char *name_) {
 }
 
 int sysv_key(void) {
-  return (int)(FIRST_KEY + run.keys * 0x100 + (unsigned)getpgrp() % 0x100);
+  return (int)(FIRST_KEY + run.keys * 0x100 + (unsigned)page->pid % 0x100);
 }
 
 const char *sysv_address(void) {
@@ -117,6 +116,7 @@ unsigned open_descriptors(void) {
 
 static void begin_case(void) {
   page->pid = getpid();
+  (void)snprintf(run.name, sizeof run.name, "%.200s-%d", run.prefix, (int)getpid());
   run.descriptors = open_descriptors();
 }
 
