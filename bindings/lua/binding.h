@@ -56,7 +56,7 @@ uint32_t shmkit_lua_check_send_options(lua_State *L, int index);
 uint32_t shmkit_lua_check_seals(lua_State *L, int index);
 
 /* A table that is a list of names and has each name as a key too. */
-void shmkit_lua_push_seals(lua_State *L, uint32_t seals);
+void shmkit_lua_push_seals(lua_State *L, uint32_t present);
 
 /* ---- Results (result.c) --------------------------------------------------------------------- */
 

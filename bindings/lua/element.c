@@ -156,8 +156,7 @@ const char *shmkit_lua_to_element(lua_State *L, int index, shmkit_type type, uin
       if (lua_type(L, index) != LUA_TSTRING) return wrong_type(L, index, "string of one byte");
       const char *text = lua_tolstring(L, index, &length);
       if (length != 1) {
-        return lua_pushfstring(L, "string of one byte expected, got %I bytes",
-                               (LUAI_UACINT)length);
+        return lua_pushfstring(L, "string of one byte expected, got %I bytes", (LUAI_UACINT)length);
       }
       *bits = (unsigned char)text[0];
       return NULL;

@@ -9,7 +9,7 @@
 
 enum { EVERYTHING = INT32_MAX };
 
-/* Names of numbers, ended by an empty one. */
+/* Names of numbers; an entry without a name ends a list. */
 typedef struct {
   const char *name;
   uint32_t value;
@@ -190,10 +190,10 @@ uint32_t shmkit_lua_check_seals(lua_State *L, int index) {
   return sum;
 }
 
-void shmkit_lua_push_seals(lua_State *L, uint32_t value) {
+void shmkit_lua_push_seals(lua_State *L, uint32_t present) {
   lua_newtable(L);
   for (const name *known = seals; known->name != NULL; known++) {
-    if ((value & known->value) == 0) continue;
+    if ((present & known->value) == 0) continue;
     lua_pushstring(L, known->name);
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
     lua_pushboolean(L, 1);

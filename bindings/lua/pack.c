@@ -3,7 +3,7 @@
  * pack and unpack: Lua's own string.pack and string.unpack do the work, on strings that are copied
  * in and out. So every format that Lua has works, and nothing outside the segment is ever read.
  */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <lualib.h>
@@ -36,14 +36,15 @@ static bool call(lua_State *L, int which, int first) {
 static int reraise(lua_State *L) {
   const char *message = lua_tostring(L, -1);
   if (message == NULL) return lua_error(L);
-  int argument = 0;
+  static const char beginning[] = "bad argument #";
   const char *reason = strstr(message, " (");
-  if (sscanf(message, "bad argument #%d", &argument) != 1 || reason == NULL) {
+  if (strncmp(message, beginning, sizeof beginning - 1) != 0 || reason == NULL) {
     return luaL_error(L, "%s", message);
   }
+  int argument = (int)strtol(message + sizeof beginning - 1, NULL, 10) + 2;
   reason += 2;
   lua_pushlstring(L, reason, strlen(reason) - 1); /* without the last parenthesis */
-  return luaL_argerror(L, argument + 2, lua_tostring(L, -1));
+  return luaL_argerror(L, argument, lua_tostring(L, -1));
 }
 
 /* (self, offset, format, ...) -> offset of the first byte after what was written */

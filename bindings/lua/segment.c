@@ -100,9 +100,9 @@ static int segment_read(lua_State *L) {
   return status == 0 ? 1 : shmkit_lua_fail(L, status);
 }
 
-static const luaL_Reg methods[] = {{"close", segment_close},     {"read", segment_read},
-                                   {"pack", shmkit_lua_pack},    {"unpack", shmkit_lua_unpack},
-                                   {"view", shmkit_lua_view},    {NULL, NULL}};
+static const luaL_Reg methods[] = {{"close", segment_close},  {"read", segment_read},
+                                   {"pack", shmkit_lua_pack}, {"unpack", shmkit_lua_unpack},
+                                   {"view", shmkit_lua_view}, {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {{"__gc", segment_gc},
                                        {"__close", segment_close},

@@ -51,8 +51,8 @@ int shmkit_lua_view(lua_State *L) {
   shmkit_span span;
   shmkit_status status = shmkit_segment_view(segment, type, offset, count, &span);
   if (status != 0) return shmkit_lua_fail(L, status);
-  view content = {lua_touserdata(L, 1), offset, span.count, shmkit_type_size(type), type,
-                  shmkit_segment_readonly(segment)};
+  view content = {lua_touserdata(L, 1),   offset, span.count,
+                  shmkit_type_size(type), type,   shmkit_segment_readonly(segment)};
   push_view(L, 1, &content);
   return 1;
 }
@@ -313,9 +313,8 @@ static int view_tostring(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"fill", view_fill},       {"offset", view_offset}, {"segment", view_segment},
-    {"set", view_set},         {"slice", view_slice},   {"totable", view_totable},
-    {"type", view_type},       {NULL, NULL}};
+    {"fill", view_fill},   {"offset", view_offset},   {"segment", view_segment}, {"set", view_set},
+    {"slice", view_slice}, {"totable", view_totable}, {"type", view_type},       {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {{"__newindex", view_newindex},
                                        {"__len", view_length},

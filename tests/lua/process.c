@@ -9,7 +9,6 @@
 #include <lauxlib.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -24,15 +23,9 @@ static int number(lua_State *L, int index) {
 }
 
 static int done(lua_State *L, int result) {
-  int error = errno;
-  if (result >= 0) {
-    lua_pushinteger(L, result);
-    return 1;
-  }
-  luaL_pushfail(L);
-  lua_pushstring(L, strerror(error));
-  lua_pushinteger(L, error);
-  return 3;
+  if (result < 0) return luaL_fileresult(L, 0, NULL);
+  lua_pushinteger(L, result);
+  return 1;
 }
 
 static int process_fork(lua_State *L) {
@@ -144,15 +137,9 @@ static int process_chown(lua_State *L) {
   return done(L, chown(luaL_checkstring(L, 1), (uid_t)number(L, 2), (gid_t)-1));
 }
 
-/* limit_memory(n): n more bytes of address space from now on. */
+/* limit_memory(n): at most n bytes of address space. */
 static int process_limit_memory(lua_State *L) {
-  unsigned long pages = 0;
-  FILE *statm = fopen("/proc/self/statm", "re");
-  if (statm == NULL) return done(L, -1);
-  int fields = fscanf(statm, "%lu", &pages);
-  (void)fclose(statm);
-  if (fields != 1) return done(L, -1);
-  rlim_t bytes = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (rlim_t)luaL_checkinteger(L, 1);
+  rlim_t bytes = (rlim_t)luaL_checkinteger(L, 1);
   return done(L, setrlimit(RLIMIT_AS, &(struct rlimit){bytes, bytes}));
 }
 
