@@ -302,14 +302,18 @@ static shmkit_status open_existing(const struct request *request, shmkit_segment
   options.mode = options.lifetime = options.seals = 0;
   options.content = NULL;
   options.content_size = 0;
-  shmkit_status status = shmkit__segment_open_at(&request->address, &options, out);
-  if (status != 0 || (*out)->size >= request->size) return status;
+  shmkit_segment *found = NULL;
+  shmkit_status status = shmkit__segment_open_at(&request->address, &options, &found);
+  if (status != 0) return status;
+  if (found->size >= request->size) {
+    *out = found;
+    return 0;
+  }
   status = shmkit__fail(SHMKIT_ERR_INCOMPATIBLE, request->address.text,
                         "%s exists with %zu bytes, fewer than the %" PRIu64 " asked for: open it "
                         "and grow it, or unlink it",
-                        request->address.text, shmkit_segment_size(*out), request->size);
-  shmkit_segment_free(*out);
-  *out = NULL;
+                        request->address.text, shmkit_segment_size(found), request->size);
+  shmkit_segment_free(found);
   return status;
 }
 

@@ -104,7 +104,10 @@ START_TEST(failing_writes_to_no_output) {
   ck_assert_ptr_eq(segment, &mark);
   assert_fails(-EINVAL, shmkit_type_find("int", &type));
   ck_assert_int_eq(type, SHMKIT_F32);
-  shmkit_segment *good = create("memfd:x", 8, NULL);
+  shmkit_segment *good = create(name(), 8, NULL);
+  assert_fails(SHMKIT_ERR_INCOMPATIBLE, shmkit_segment_open_or_create(name(), 9, NULL, &segment));
+  ck_assert_ptr_eq(segment, &mark);
+  assert_done(shmkit_segment_unlink(good));
   assert_fails(-EINVAL, shmkit_segment_view(good, SHMKIT_U64, 4, 1, &span));
   ck_assert_ptr_eq(span.data, &mark);
   ck_assert_uint_eq(span.count, 77);
