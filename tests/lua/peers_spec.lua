@@ -23,7 +23,7 @@ describe("a peer", function()
     local name = support.name()
     local reading, writing = process.pipe()
     local children = {}
-    for i = 1, 40 do
+    for i = 1, 200 do
       children[i] = support.start_child(function()
         local seg = assert(shm.open_or_create(name, 100, { content = "complete" }))
         assert(#seg == 100 and seg:read(0, 8) == "complete")
@@ -36,9 +36,9 @@ describe("a peer", function()
       assert.equal("exited", how)
       assert.equal(0, code)
     end
-    local answers = process.read(reading, 100)
+    local answers = process.read(reading, 1000)
     process.close(reading)
-    assert.equal(40, #answers)
+    assert.equal(200, #answers)
     assert.equal(1, select(2, answers:gsub("c", "")))
     assert(shm.unlink(name))
   end)

@@ -97,17 +97,15 @@ function support.wait_until_asleep(pid)
   until state == "S"
 end
 
---- Run a program text in a fresh interpreter. Returns all it prints, how it ended and its code.
-function support.run(text, ...)
+--- Run a program text in a fresh interpreter, with `argument` if there is one and started by the
+--- command `inside` if there is one. Returns all it prints, how it ended and its code.
+function support.run(text, argument, inside)
   local path = os.tmpname()
   local file <close> = assert(io.open(path, "w"))
   file:write(text)
   file:close()
-  local command = { "lua5.4", path }
-  for _, argument in ipairs { ... } do
-    command[#command + 1] = "'" .. argument .. "'"
-  end
-  local pipe = assert(io.popen(table.concat(command, " ") .. " 2>&1"))
+  local command = ("%s lua5.4 %s %s 2>&1"):format(inside or "", path, argument or "")
+  local pipe = assert(io.popen(command))
   local output = pipe:read("a")
   local _, how, code = pipe:close()
   os.remove(path)
