@@ -200,6 +200,10 @@ end
 local stopped = false
 local timer <const> = uv.new_timer()
 
+local function say(text)
+  io.stderr:write("dashboard: ", text, "\n")
+end
+
 local function on(signal, action)
   uv.new_signal():start(signal, action)
 end
@@ -216,7 +220,7 @@ local function wait_for_segment(address)
     local segment, message, errno = shm.open(address, {readonly = true})
     if segment then return segment end
     if shm.error_name(errno) ~= "ENOENT" then error(message, 0) end
-    if not waiting then print("dashboard: waiting for a sampler to create " .. address) end
+    if not waiting then say("waiting for a sampler to create " .. address) end
     waiting = true
     wait(0.2)
   end
@@ -230,7 +234,7 @@ local function main(address)
     if show(telemetry) then frames = frames + 1 end
     wait(terminal and 0.25 or 1)
   end
-  print(("dashboard: %d frames shown"):format(frames))
+  say(("%d frames shown"):format(frames))
 end
 
 if #arg > 1 or (arg[1] or ""):sub(1, 1) == "-" then
@@ -247,6 +251,6 @@ if terminal then
 end
 local ok, problem = pcall(main, arg[1] or "telemetry")
 if not ok then
-  io.stderr:write("dashboard: ", problem, "\n")
+  say(problem)
   os.exit(1)
 end

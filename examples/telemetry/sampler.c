@@ -169,8 +169,8 @@ static int sample(struct telemetry *telemetry, double rate) {
     kept[count++ % BEFORE] = now;
   }
   double seconds = kept[(count - 1) % BEFORE].time - start;
-  printf("sampler: %llu samples of /proc in %.1f seconds\n", (unsigned long long)count - 1,
-         seconds);
+  (void)fprintf(stderr, "sampler: %llu samples of /proc in %.1f seconds\n",
+                (unsigned long long)count - 1, seconds);
   return 0;
 }
 

@@ -27,6 +27,10 @@ INTERVAL = 0.2
 SILENCE = 1.0  # seconds without a sample after which the sampler is held to be gone
 
 
+def say(text):
+    print(f"summary: {text}", file=sys.stderr, flush=True)
+
+
 def statistics_with_numpy(history, first, count):
     """Minimum, mean, maximum and deviation of each column in turn."""
     rows = numpy.asarray(history.memory).reshape(history.rows, history.columns)
@@ -80,7 +84,7 @@ def run(telemetry, seconds):
                 windows += summarise(telemetry, seconds)
             elif not silent and time.monotonic() - since > SILENCE:
                 silent = True
-                print("summary: the sampler is gone; waiting for another", flush=True)
+                say("the sampler is gone; waiting for another")
             time.sleep(INTERVAL)
     except KeyboardInterrupt:
         return windows
@@ -94,7 +98,7 @@ def wait_for_segment(address):
             return shmkit.open(address)
         except FileNotFoundError:
             if not waiting:
-                print(f"summary: waiting for a sampler to create {address}", flush=True)
+                say(f"waiting for a sampler to create {address}")
             waiting = True
             time.sleep(INTERVAL)
 
@@ -112,7 +116,7 @@ def main(address="telemetry", seconds="10"):
     except (shmkit.Error, ValueError) as error:
         sys.exit(f"summary: {error}")
     way = f"NumPy {numpy.__version__}" if numpy else "plain Python"
-    print(f"summary: {windows} windows of {len(COLUMNS)} columns with {way}")
+    say(f"{windows} windows of {len(COLUMNS)} columns with {way}")
 
 
 if __name__ == "__main__":
