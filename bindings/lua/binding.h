@@ -63,6 +63,9 @@ void shmkit_lua_push_seals(lua_State *L, uint32_t present);
 /* A status other than 0: raise for misuse, else push nil, message, errno. Returns how many. */
 int shmkit_lua_fail(lua_State *L, shmkit_status status);
 
+/* Whether a failure may be different after a garbage collection, and then do one. */
+bool shmkit_lua_collect_after(lua_State *L, shmkit_status status);
+
 /* Raise the last failure of this thread, whatever it was. */
 int shmkit_lua_raise(lua_State *L);
 

@@ -19,6 +19,19 @@ int shmkit_lua_fail(lua_State *L, shmkit_status status) {
   return 3;
 }
 
+bool shmkit_lua_collect_after(lua_State *L, shmkit_status status) {
+  switch (status) {
+    case -EMFILE:
+    case -ENFILE:
+    case -ENOMEM:
+    case -ENOSPC:
+      /* -1 in a finalizer: it cannot collect. */
+      return lua_gc(L, LUA_GCCOLLECT) == 0;
+    default:
+      return false;
+  }
+}
+
 /* What is unknown is absent. */
 static void set_number(lua_State *L, const char *key, uint64_t value) {
   if (value == 0) return;

@@ -63,6 +63,20 @@
 %typemap(in, numinputs=0) shmkit_creator *out (shmkit_creator value) "$1 = &value;"
 %typemap(argout) shmkit_creator *out "shmkit_lua_push_creator(L, $1);"
 
+/* ---- Out of something ----------------------------------------------------------------------- */
+
+/* Segments that a script has forgotten hold descriptors and memory, of which the collector sees
+ * nothing: when these run out, collect, and try once more. */
+%define SHMKIT_COLLECT_AND_RETRY(function)
+%exception function %{
+  $action
+  if (shmkit_lua_collect_after(L, result)) { $action }
+%}
+%enddef
+SHMKIT_COLLECT_AND_RETRY(shmkit_segment_create)
+SHMKIT_COLLECT_AND_RETRY(shmkit_segment_open)
+SHMKIT_COLLECT_AND_RETRY(shmkit_segment_open_or_create)
+
 /* ---- Left out ------------------------------------------------------------------------------- */
 
 /* Lua names types, kinds and lifetimes by strings and never sees their numbers. */

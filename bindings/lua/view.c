@@ -15,7 +15,8 @@ static const char class_key;
 
 typedef struct {
   const shmkit_lua_segment *owner;
-  uint64_t offset; /* in bytes, of the first element */
+  unsigned char *data; /* the first element; there only while the segment's size says so */
+  uint64_t offset;     /* of it, in bytes */
   uint64_t count;
   size_t size; /* of an element */
   shmkit_type type;
@@ -51,8 +52,13 @@ int shmkit_lua_view(lua_State *L) {
   shmkit_span span;
   shmkit_status status = shmkit_segment_view(segment, type, offset, count, &span);
   if (status != 0) return shmkit_lua_fail(L, status);
-  view content = {lua_touserdata(L, 1),   offset, span.count,
-                  shmkit_type_size(type), type,   shmkit_segment_readonly(segment)};
+  view content = {.owner = lua_touserdata(L, 1),
+                  .data = span.data,
+                  .offset = offset,
+                  .count = span.count,
+                  .size = shmkit_type_size(type),
+                  .type = type,
+                  .readonly = shmkit_segment_readonly(segment)};
   push_view(L, 1, &content);
   return 1;
 }
@@ -70,18 +76,18 @@ static int raise_unavailable(lua_State *L, const view *self, range elements) {
   return luaL_error(L, "the segment changed while it was accessed");
 }
 
-/* The first of these elements of the view. The pointer is good until the next call into Lua that
- * can run a finalizer. Raises when they are not accessible any more. */
+/* The first of these elements, anywhere when they are none. Raises when they are not accessible any
+ * more. Good until the next call into Lua that can run a finalizer. */
 static unsigned char *memory(lua_State *L, const view *self, range elements) {
   const shmkit_segment *segment = self->owner->segment;
-  uint64_t first = self->offset + elements.first * self->size;
-  uint64_t end = first + elements.count * self->size;
-  /* The size is 0 once it is closed. An empty range of a closed segment has no memory either. */
-  if (segment == NULL || end > shmkit_segment_size(segment) || end == first) {
-    if (elements.count == 0 && segment != NULL && !shmkit_segment_closed(segment)) return NULL;
+  uint64_t end = self->offset + (elements.first + elements.count) * self->size;
+  /* A segment's memory never moves, and its size is 0 once it is closed. Nothing at the very
+   * beginning of a closed one would still pass. */
+  if (segment == NULL || end > shmkit_segment_size(segment) ||
+      (elements.count == 0 && shmkit_segment_closed(segment))) {
     raise_unavailable(L, self, elements);
   }
-  return (unsigned char *)shmkit_segment_data(segment) + first;
+  return self->data + elements.first * self->size;
 }
 
 static void push_at(lua_State *L, const view *self, uint64_t index) {
@@ -184,6 +190,7 @@ static int view_slice(lua_State *L) {
   range elements = opt_range(L, self, 2);
   (void)memory(L, self, elements);
   view content = *self;
+  content.data += elements.first * self->size;
   content.offset += elements.first * self->size;
   content.count = elements.count;
   lua_getiuservalue(L, 1, 1);

@@ -113,8 +113,8 @@ function shmkit.error_name(errno) end
 --- Shared memory with an address, a size and a mapping. `#segment` is its size; a variable
 --- declared `<close>` closes it at the end of the scope.
 ---
---- The garbage collector closes what is forgotten, at some time: it does not see how large the
---- mapping is. `os.exit()` without `true` as second argument closes nothing; the names of segments
+--- The garbage collector closes what is forgotten, at some time, at the latest when another segment
+--- gets no descriptor or no memory: it does not see how large a mapping is. `os.exit()` without `true` as second argument closes nothing; the names of segments
 --- with lifetime "creator" or "last" are still seen to.
 ---@class shmkit.Segment: userdata
 ---@operator len: integer

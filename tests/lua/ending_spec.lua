@@ -103,6 +103,24 @@ describe("the end of a segment", function()
     assert.equal(0, mappings())
   end)
 
+  it("comes with the collector, at the latest when descriptors run out", function()
+    support.in_child(function()
+      assert(process.limit_files(64))
+      for _ = 1, 1000 do
+        local seg = assert(shm.create("memfd:ending", 1))
+        assert(shm.open("fd:" .. seg:fileno()))
+      end
+      local kept = {}
+      local seg, message, errno
+      repeat
+        seg, message, errno = shm.create("memfd:ending", 1)
+        kept[#kept + 1] = seg
+      until not seg
+      assert(shm.error_name(errno) == "EMFILE", message)
+      assert(#kept > 40)
+    end)
+  end)
+
   it("of a segment with lifetime creator takes the name away", function()
     local name = support.name()
     local seg = assert(shm.create(name, 1, { lifetime = "creator" }))

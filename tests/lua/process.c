@@ -143,6 +143,12 @@ static int process_limit_memory(lua_State *L) {
   return done(L, setrlimit(RLIMIT_AS, &(struct rlimit){bytes, bytes}));
 }
 
+/* limit_files(n): at most n descriptors. */
+static int process_limit_files(lua_State *L) {
+  rlim_t count = (rlim_t)luaL_checkinteger(L, 1);
+  return done(L, setrlimit(RLIMIT_NOFILE, &(struct rlimit){count, count}));
+}
+
 static int process_mkfifo(lua_State *L) {
   return done(L, mkfifo(luaL_checkstring(L, 1), 0600));
 }
@@ -173,6 +179,7 @@ static const luaL_Reg functions[] = {{"become", process_become},
                                      {"fork", process_fork},
                                      {"kill", process_kill},
                                      {"lightuserdata", process_lightuserdata},
+                                     {"limit_files", process_limit_files},
                                      {"limit_memory", process_limit_memory},
                                      {"mkfifo", process_mkfifo},
                                      {"open", process_open},
