@@ -15,6 +15,7 @@ local layout = require "layout"
 
 local SILENCE <const> = 1 -- seconds without a sample after which the sampler is held to be gone
 local SPAN <const> = 10 -- seconds that a sparkline shows at least
+local STARTED <const> = uv.hrtime() / 1e9
 local SHOWN <const> = {
   {name = "cpu", unit = "percent", top = 100, plain = true},
   {name = "user", unit = "percent", top = 100},
@@ -68,13 +69,13 @@ end
 local function look(telemetry, cells)
   local now = newest(telemetry.history)
   if not now then return nil end
-  local age = uv.hrtime() / 1e9 - now[layout.column.time]
-  local summary = newest(telemetry.summary)
-  local state = {now = now, summary = summary, problem = nil}
+  local clock, summary = uv.hrtime() / 1e9, newest(telemetry.summary)
+  local state = {now = now, summary = summary}
+  local age = clock - now[layout.column.time]
   if age > SILENCE then
     state.problem = ("no sample for %.0f s: the sampler is gone"):format(age)
-  elseif not summary or now[layout.column.time] - summary[1] > 2 * SILENCE then
-    state.problem = "no summary: is summary.py running?"
+  elseif clock - math.max(summary and summary[1] or 0, STARTED) > 2 * SILENCE then
+    state.problem = "no new summary: is summary.py running?"
   end
   if cells > 0 then state.lines = condense(telemetry.history, cells, layout.rate(telemetry)) end
   return state
@@ -134,9 +135,9 @@ local function picture(telemetry, state, width, height)
   for _, statistic in ipairs(statistics_shown(width)) do
     heading = heading .. draw.right(statistic, 11)
   end
-  local windows = telemetry.summary:written()
-  local status = state.problem or ("%d samples, %d windows; statistics over %d samples"):format(
-    telemetry.history:written(), windows, state.summary[3] // 1)
+  local status = state.problem or ("%d samples, %d windows of %d"):format(
+    telemetry.history:written(), telemetry.summary:written(),
+    state.summary and state.summary[3] // 1 or 0)
   local lines = {
     colour(1, draw.fit(("telemetry: %d CPUs, %s, %.0f samples a second"):format(
       telemetry.cpus, draw.quantity(total, "bytes"), layout.rate(telemetry)), width)),

@@ -103,8 +103,16 @@ def wait_for_segment(address):
             time.sleep(INTERVAL)
 
 
+def end(*_):
+    """Handle the first signal; none can disturb the end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main(address="telemetry", seconds="10"):
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # KeyboardInterrupt, like SIGINT
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
     try:
         with wait_for_segment(address) as segment:
             telemetry = Telemetry(segment)
