@@ -114,9 +114,10 @@ function shmkit.error_name(errno) end
 --- declared `<close>` closes it at the end of the scope.
 ---
 --- The garbage collector closes what is forgotten, at some time, at the latest when another segment
---- gets no descriptor or no memory: it does not see how large a mapping is. `os.exit()` without
---- `true` as second argument closes nothing; the names of segments with lifetime "creator" or "last"
---- are still seen to.
+--- gets no descriptor or no memory: it does not see how large a mapping is.
+---
+--- `os.exit()` without `true` as second argument closes nothing; names of segments with lifetime
+--- "creator" or "last" are still seen to.
 ---@class shmkit.Segment: userdata
 ---@operator len: integer
 local Segment = {}
