@@ -214,5 +214,6 @@ shmkit_segment **shmkit_python_pointer(PyObject *self) {
 %}
 
 %init %{
+  PyDict_DelItemString(PyModule_GetDict(m), "__all__");
   shmkit_python_prepare(PyDict_GetItemString(PyModule_GetDict(m), "Segment"));
 %}

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import shmkit
@@ -22,6 +21,7 @@ _numbers = itertools.count()
 # Reasons that are no surprise anywhere; with CI set, skipping for another one is a failure.
 NO_NUMPY = "NumPy is not installed for this interpreter"
 NO_HYPOTHESIS = "Hypothesis does not run on this interpreter"
+NO_MYPY = "mypy is not installed for this interpreter"
 NOT_ROOT = "only root can make another user's segment"
 
 try:
@@ -95,8 +95,8 @@ def is_mapped(inode: int) -> bool:
     return any(line.split()[4] == str(inode) for line in shared_mappings())
 
 
-def module(name: str, reason: str) -> ModuleType:
-    return pytest.importorskip(name, reason=reason)
+def module(name: str, reason: str) -> None:
+    pytest.importorskip(name, reason=reason)
 
 
 def run_script(path: str, *arguments: str) -> str:

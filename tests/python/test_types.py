@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""What type checkers see: the package is annotated, and the annotations are true."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import shmkit
+import support
+
+support.module("mypy", support.NO_MYPY)
+
+PACKAGE = Path(shmkit.__file__).parent
+
+# What stubtest is wrong about, and why.
+ALLOWED = r"""
+# It takes a Literal of several values for a Union.
+shmkit\.((factories|segment|types)\.)?(Kind|Lifetime|TypeName)
+# How the annotations say "is a buffer"; the method itself came with Python 3.12.
+shmkit\.native\.Segment\.__buffer__
+"""
+
+USER = """
+import numpy
+import os
+import shmkit
+from typing import Any, Dict, FrozenSet, Optional, Tuple
+
+def use(lifetime: shmkit.Lifetime, type: shmkit.TypeName, path: "os.PathLike[str]") -> None:
+    with shmkit.create("frames", 1 << 20, capacity=1 << 24, lifetime=lifetime) as segment:
+        address: str = segment.address
+        size: int = segment.size + len(segment) + segment.views + segment[0]
+        data: bytes = segment[0:5] + segment.read(0, 5) + bytes(segment)
+        segment[0:5] = b"hello"
+        segment[0] = 1
+        view: memoryview = segment.view("f64", offset=64, count=8)
+        array: "numpy.ndarray[Any, Any]" = segment.array(type, (480, 640, 3))
+        values: Tuple[Any, ...] = segment.unpack(0, "<id")
+        creator: Optional[shmkit.Creator] = segment.creator
+        seals: FrozenSet[str] = segment.seals
+        segment.write(0, bytearray(5))
+        segment.pack(0, "<id", 1, 1.5)
+        index: Dict[shmkit.Segment, int] = {segment: 1}
+        descriptor: int = segment.fileno()
+    shmkit.open(path, readonly=True).close(strict=True)
+    try:
+        shmkit.unlink(b"frames")
+    except shmkit.Error as error:
+        number: Optional[int] = error.errno
+        symbol: str = error.symbol
+"""
+
+MISTAKES = """
+import shmkit
+segment = shmkit.open(5)
+segment.size = 3
+segment.view("float")
+segment.read("0")
+segment.write(0, "text")
+shmkit.create("frames")
+shmkit.create("frames", 1, lifetime="forever")
+segment.nonesuch
+segment[0.5]
+"""
+
+
+def mypy(tmp_path: Path, *arguments: str, module: str = "mypy") -> list[str]:
+    """What mypy or stubtest prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(PACKAGE.parent), "MYPY_CACHE_DIR": str(tmp_path)},
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_the_package_is_well_typed(tmp_path: Path) -> None:
+    printed = mypy(tmp_path, "--strict", str(PACKAGE))
+    assert printed[-1].startswith("Success"), printed
+
+
+def test_users_get_types(tmp_path: Path) -> None:
+    (tmp_path / "user.py").write_text(USER)
+    printed = mypy(tmp_path, "--strict", "user.py")
+    assert printed[-1].startswith("Success"), printed
+
+
+def test_users_mistakes_are_found(tmp_path: Path) -> None:
+    (tmp_path / "mistakes.py").write_text(MISTAKES)
+    printed = mypy(tmp_path, "--strict", "mistakes.py")
+    lines = {int(line.split(":")[1]) for line in printed if ": error:" in line}
+    assert lines == set(range(3, MISTAKES.count("\n") + 1)), printed
+
+
+def test_the_annotations_are_true(tmp_path: Path) -> None:
+    (tmp_path / "allowed").write_text(ALLOWED)
+    printed = mypy(
+        tmp_path,
+        "--allowlist=allowed",
+        "--ignore-unused-allowlist",
+        "shmkit",
+        module="mypy.stubtest",
+    )
+    assert printed[-1].startswith("Success"), printed
+
+
+def test_the_marker_for_type_checkers_is_there() -> None:
+    assert (PACKAGE / "py.typed").is_file()
