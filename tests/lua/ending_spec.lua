@@ -210,8 +210,8 @@ end)
 describe("the end of a program", function()
   local beginning = [[
     local shm = require "shmkit"
-    local name = ...
-    local seg = assert(shm.create(name, 4096, {lifetime = "creator"}))
+    local name, lifetime = ...
+    local seg = assert(shm.create(name, 4096, {lifetime = lifetime or "creator"}))
     local view = seg:view("f64")
     local kept = setmetatable({}, {__gc = function() pcall(function() return view[1] end) end})
     holder = {view, seg, kept}
@@ -228,12 +228,14 @@ describe("the end of a program", function()
     ["after close"] = "seg:close()",
   } do
     it(what .. " is silent and leaves no name", function()
-      local name = support.name()
-      local output, how, code = support.run(beginning .. ending, name)
-      assert.equal("", output)
-      assert.equal("exit", how)
-      assert.equal(0, code)
-      assert.is_false(exists(name))
+      for _, lifetime in ipairs { "creator", "last" } do
+        local name = support.name()
+        local output, how, code = support.run(beginning .. ending, name .. " " .. lifetime)
+        assert.equal("", output)
+        assert.equal("exit", how)
+        assert.equal(0, code)
+        assert.is_false(exists(name))
+      end
     end)
   end
 

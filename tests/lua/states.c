@@ -3,6 +3,7 @@
  * Two Lua states in two threads, again and again: both load the module at the same moment, work on
  * one segment, and end with live objects. Silence and exit code 0 mean that all went well.
  */
+#define _GNU_SOURCE
 #include <lauxlib.h>
 #include <lualib.h>
 #include <pthread.h>
