@@ -196,12 +196,20 @@ static shmkit_status fail_exists(const struct shmkit__address *address) {
                       address->text);
 }
 
+/* No room for even the empty file, or its name. */
+static shmkit_status fail_no_files(const struct shmkit__address *address) {
+  char directory[PATH_MAX];
+  size_t length = (size_t)(strrchr(address->path, '/') - address->path);
+  if (length == 0) length = 1;
+  memcpy(directory, address->path, length);
+  directory[length] = '\0';
+  return shmkit__room_fail(-1, directory, address->text, "create", 0);
+}
+
 static shmkit_status fail_name(const struct shmkit__address *address, int error) {
   const char *why = NULL;
   if (error == EEXIST) return fail_exists(address);
-  if (error == ENOSPC) {
-    return shmkit__room_fail(-1, SHMKIT__POSIX_DIRECTORY, address->text, "create", 0);
-  }
+  if (error == ENOSPC) return fail_no_files(address);
   if (error == EACCES || error == EPERM) why = "no permission to make files in its directory";
   if (error == ENOENT || error == ENOTDIR) why = "its directory does not exist";
   if (why != NULL) return fail_option(address, -error, why);

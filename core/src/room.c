@@ -58,6 +58,10 @@ shmkit_status shmkit__room_fail(int fd, const char *path, const char *address, c
                         "cannot %s %s: all %llu files that %s may hold exist: remove some", verb,
                         address, (unsigned long long)room.f_files, directory);
   }
+  if (size == 0) {
+    return shmkit__fail(-ENOSPC, address, "cannot %s %s: no room for another file in %s", verb,
+                        address, directory);
+  }
   return shmkit__fail(-ENOSPC, address,
                       "cannot %s %s: no room for %s: %s holds %s, of which %s are free: remove "
                       "segments that nobody uses or enlarge it (mount -o remount,size=..., in a "

@@ -231,15 +231,13 @@ void shmkit__segment_depart(shmkit_segment *self) {
 }
 
 static void release(shmkit_segment *self) {
-  bool open = self->mapped;
+  /* An attempt to open that failed half-way was attached for a moment, too; the others may have left
+   * the name to it. */
+  bool attached = self->mapped || self->fd >= 0;
   /* A pinned Last segment is watched until here: its name goes with its mapping. */
   if (self->lifetime == SHMKIT_LAST) shmkit__lifetime_unwatch(self);
   unmap(self);
-  if (open) {
-    shmkit__segment_depart(self);
-  } else {
-    close_descriptor(self);
-  }
+  if (attached) shmkit__segment_depart(self);
 }
 
 static shmkit_status fail_closed(const shmkit_segment *self) {
