@@ -88,7 +88,8 @@ static int run_case(const TCase *tcase) {
   pid_t child = fork();
   if (child < 0) return errno;
   if (child == 0) run_inside(tcase);
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
   (void)kill(-child, SIGKILL);
   return status;
 }
