@@ -33,11 +33,11 @@ static void send_plainly(size_t bytes, size_t descriptors, int fd) {
   struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
   if (descriptors > 0) {
     message.msg_control = control.room;
-    message.msg_controllen = CMSG_SPACE(descriptors * sizeof fd);
+    message.msg_controllen = (socklen_t)CMSG_SPACE(descriptors * sizeof fd);
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(descriptors * sizeof fd);
+    header->cmsg_len = (socklen_t)CMSG_LEN(descriptors * sizeof fd);
     for (size_t i = 0; i < descriptors; i++) {
       memcpy(CMSG_DATA(header) + i * sizeof fd, &fd, sizeof fd);
     }
