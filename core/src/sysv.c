@@ -178,6 +178,8 @@ shmkit_status shmkit__sysv_create(struct shmkit__address *address, uint64_t size
   if (options->flags & SHMKIT_SPARSE) flags |= SHM_NORESERVE;
   if (options->flags & SHMKIT_HUGE_PAGES) flags |= SHM_HUGETLB;
   bool private = address->sysv == SHMKIT__SYSV_PRIVATE;
+  /* In a 32-bit program the size would be cut to what it can name. */
+  if (size > SIZE_MAX) return fail_create(address, size, EINVAL);
   int id = shmget(private ? IPC_PRIVATE : address->number, (size_t)size, flags);
   if (id < 0) return fail_create(address, size, errno);
   if (private) shmkit__address_set_sysv_id(address, id);
