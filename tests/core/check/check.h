@@ -44,6 +44,7 @@ void srunner_free(SRunner *runner);
 _Noreturn void check_fail(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+#define ck_abort_msg(...) check_fail(__FILE__, __LINE__, __VA_ARGS__)
 #define ck_assert_msg(condition, ...)                                                              \
   do {                                                                                             \
     if (!(condition)) check_fail(__FILE__, __LINE__, __VA_ARGS__);                                 \
