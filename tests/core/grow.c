@@ -195,7 +195,7 @@ START_TEST(many_processes_grow_one_segment) {
   pid_t children[GROWERS];
   shmkit_segment *segment = create(name(), 1, &roomy);
   for (unsigned i = 0; i < GROWERS; i++) children[i] = start(grow_in_a_process, &i);
-  for (unsigned i = 0; i < GROWERS; i++) finish(children[i]);
+  finish_all(children, GROWERS);
   assert_done(shmkit_segment_refresh(segment));
   ck_assert_uint_eq(shmkit_segment_size(segment), STEPS * 10007U);
   assert_all_marks(segment);

@@ -80,7 +80,7 @@ START_TEST(of_200_processes_one_creates_and_all_see_it_whole) {
   for (unsigned time = 1; time <= TIMES; time++) {
     pid_t children[PROCESSES];
     for (int i = 0; i < PROCESSES; i++) children[i] = start(join_in, barrier);
-    for (int i = 0; i < PROCESSES; i++) finish(children[i]);
+    finish_all(children, PROCESSES);
     ck_assert_uint_eq(count(CREATED), time);
     ck_assert_uint_eq(count(OPENED), time * (PROCESSES - 1));
     assert_done(shmkit_unlink(name()));
@@ -102,7 +102,7 @@ START_TEST(the_same_with_a_system_v_key) {
   pthread_barrier_t *barrier = new_barrier(PROCESSES);
   pid_t children[PROCESSES];
   for (int i = 0; i < PROCESSES; i++) children[i] = start(join_in_with_a_key, barrier);
-  for (int i = 0; i < PROCESSES; i++) finish(children[i]);
+  finish_all(children, PROCESSES);
   ck_assert_uint_eq(count(CREATED), 1);
   assert_done(shmkit_unlink(sysv_address()));
 }
@@ -150,7 +150,7 @@ START_TEST(whoever_opens_while_others_create_and_unlink_sees_all_or_nothing) {
   pid_t children[COUNT(roles)];
   fill_content();
   for (size_t i = 0; i < COUNT(roles); i++) children[i] = start(roles[i], NULL);
-  for (size_t i = 0; i < COUNT(roles); i++) finish(children[i]);
+  finish_all(children, COUNT(roles));
   ck_assert_uint_gt(count(CREATED), 0);
   ck_assert_uint_gt(count(OPENED), 0);
   shmkit_status status = shmkit_unlink(name());

@@ -202,7 +202,7 @@ static void assert_that_one_is_enough(uint64_t size, unsigned rounds) {
   ck_assert_int_eq(pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED), 0);
   ck_assert_int_eq(pthread_barrier_init(&turns->barrier, &attributes, PROCESSES), 0);
   for (int i = 0; i < PROCESSES; i++) children[i] = start(open_or_create_in_turns, turns);
-  for (int i = 0; i < PROCESSES; i++) finish(children[i]);
+  finish_all(children, PROCESSES);
   ck_assert_uint_eq(atomic_load(&shared()->count[0]), rounds);
 }
 

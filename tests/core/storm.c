@@ -112,7 +112,7 @@ static void run_workers(pid_t workers[static WORKERS]) {
 }
 
 static void finish_workers(const pid_t workers[static WORKERS]) {
-  for (int i = 0; i < WORKERS; i++) finish(workers[i]);
+  finish_all(workers, WORKERS);
   ck_assert_uint_gt(count(ROUNDS), 0);
 }
 

@@ -269,6 +269,19 @@ void finish(pid_t child) {
                 (unsigned)status);
 }
 
+void finish_all(const pid_t children[], size_t count) {
+  int status = 0;
+  for (size_t left = count; left > 0; left--) {
+    pid_t child;
+    while ((child = waitpid(-1, &status, 0)) < 0) ck_assert_int_eq(errno, EINTR);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
+    for (size_t i = 0; i < count; i++) {
+      if (children[i] != child) (void)kill(children[i], SIGKILL);
+    }
+    ck_abort_msg("child %d of %zu ended with status 0x%x", (int)child, count, (unsigned)status);
+  }
+}
+
 void kill_child(pid_t child) {
   ck_assert_int_eq(kill(child, SIGKILL), 0);
   ck_assert_int_eq(waitpid(child, NULL, 0), child);

@@ -93,6 +93,9 @@ pid_t start(void (*body)(void *), void *argument);
 /* Wait for a child that must have ended well. */
 void finish(pid_t child);
 
+/* The same for several, the first of which to fail ends the others: they may be waiting for it. */
+void finish_all(const pid_t children[], size_t count);
+
 /* Kill and wait. */
 void kill_child(pid_t child);
 
