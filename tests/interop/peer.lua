@@ -1,0 +1,212 @@
+-- SPDX-License-Identifier: MIT
+-- peer.c in Lua: shmkit for the tests between languages. peers.py speaks to it.
+local shm = require "shmkit"
+
+local SEALS <const> = {"seal", "shrink", "grow", "write", "future_write"}
+local segments = {}
+
+local function to_hex(bytes)
+  if bytes == "" then return "-" end
+  return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+end
+
+local function from_hex(word)
+  if word == "-" then return "" end
+  return (word:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end))
+end
+
+local function flag(value)
+  return value and 1 or 0
+end
+
+local function split(names)
+  local list = {}
+  for name in names:gmatch("[^,]+") do list[#list + 1] = name end
+  return list
+end
+
+local function same(value)
+  return value
+end
+
+local convert <const> = {
+  readonly = function() return true end,
+  sparse = function() return true end,
+  capacity = math.tointeger,
+  mode = math.tointeger,
+  lifetime = same,
+  seals = split,
+  content = from_hex,
+}
+
+local function options_of(...)
+  local options = {}
+  for _, word in ipairs {...} do
+    local name, value = word:match("^(.-)=(.*)$")
+    options[name] = convert[name](value)
+  end
+  return options
+end
+
+local function integer(word)
+  return math.tointeger(tonumber(word))
+end
+
+-- Numbers of u64 as Lua's integers, which wrap, and back.
+local function unsigned(word)
+  local value = 0
+  for digit in word:gmatch("%d") do value = value * 10 + tonumber(digit) end
+  return value
+end
+
+local function unsigned_text(value)
+  if value >= 0 then return tostring(value) end
+  local tens = (value >> 1) // 5
+  return ("%d%d"):format(tens, value - tens * 10)
+end
+
+local function float(word)
+  local sign, special = word:match("^(-?)(%a+)$")
+  if not special then return tonumber(word) * 1.0 end
+  return special == "nan" and 0 / 0 or sign == "-" and -math.huge or math.huge
+end
+
+-- Opens into a slot; passes nil and the error on.
+local function keep(slot, segment, ...)
+  if segment then segments[slot] = segment return true end
+  return segment, ...
+end
+
+local commands = {}
+
+function commands.create(slot, address, size, ...)
+  return keep(slot, shm.create(from_hex(address), integer(size), options_of(...)))
+end
+
+function commands.open(slot, address, ...)
+  return keep(slot, shm.open(from_hex(address), options_of(...)))
+end
+
+function commands.open_or_create(slot, address, size, ...)
+  return keep(slot, shm.open_or_create(from_hex(address), integer(size), options_of(...)))
+end
+
+function commands.receive(slot, socket, ...)
+  return keep(slot, shm.receive(integer(socket), options_of(...)))
+end
+
+function commands.send(slot, socket, ...)
+  return segments[slot]:send(integer(socket), options_of(...))
+end
+
+function commands.unlink_address(address)
+  return shm.unlink(from_hex(address))
+end
+
+function commands.unlink(slot)
+  return segments[slot]:unlink()
+end
+
+function commands.close(slot)
+  segments[slot]:close()
+  return true
+end
+
+function commands.refresh(slot)
+  return segments[slot]:refresh()
+end
+
+function commands.grow(slot, size)
+  return segments[slot]:grow(integer(size))
+end
+
+function commands.seal(slot, names)
+  return segments[slot]:seal(split(names))
+end
+
+function commands.seals(slot)
+  local found, message, errno = segments[slot]:seals()
+  if not found then return nil, message, errno end
+  local bits = 0
+  for bit, name in ipairs(SEALS) do bits = bits | (found[name] and 1 << bit - 1 or 0) end
+  return bits
+end
+
+function commands.fileno(slot)
+  return segments[slot]:fileno()
+end
+
+function commands.creator(slot)
+  local by, message, errno = segments[slot]:creator()
+  if not by then return nil, message, errno end
+  return by.pid
+end
+
+function commands.info(slot)
+  local segment = segments[slot]
+  return table.concat({
+    to_hex(segment:address()), to_hex(segment:name()), segment:kind(), segment:lifetime(),
+    segment:size(), segment:capacity(), flag(segment:readonly()), flag(segment:created()),
+    flag(segment:closed()),
+  }, " ")
+end
+
+function commands.read(slot, offset, size)
+  local bytes, message, errno = segments[slot]:read(integer(offset), integer(size))
+  if not bytes then return nil, message, errno end
+  return to_hex(bytes)
+end
+
+function commands.write(slot, offset, bytes)
+  return segments[slot]:write(integer(offset), from_hex(bytes))
+end
+
+function commands.get(slot, type, offset, count)
+  local words = {}
+  for index, value in ipairs(segments[slot]:view(type, integer(offset), integer(count))) do
+    if type == "f32" or type == "f64" then value = ("%a"):format(value)
+    elseif type == "u64" then value = unsigned_text(value)
+    elseif type == "bool" then value = flag(value)
+    elseif type == "char" then value = value:byte()
+    end
+    words[index] = value
+  end
+  return table.concat(words, " ")
+end
+
+function commands.set(slot, type, offset, count, ...)
+  local view = segments[slot]:view(type, integer(offset), integer(count))
+  for index, word in ipairs {...} do
+    if type == "f32" or type == "f64" then view[index] = float(word)
+    elseif type == "u64" then view[index] = unsigned(word)
+    elseif type == "bool" then view[index] = word ~= "0"
+    elseif type == "char" then view[index] = string.char(integer(word))
+    else view[index] = integer(word)
+    end
+  end
+  return true
+end
+
+-- What was raised, without the place and Lua's words about arguments: what C says.
+local function bare(message)
+  message = message:gsub("^[^:]*peer%.lua:%d+: ", "")
+  return message:match("^bad argument #%d+ to '[^']*' %((.*)%)$") or message
+end
+
+for line in io.lines() do
+  local words = {}
+  for word in line:gmatch("%S+") do words[#words + 1] = word end
+  local returned, result, message, errno =
+    pcall(commands[words[1]], table.unpack(words, 2))
+  if not returned then
+    -- Misuse: Lua has no errno for it.
+    print("error", "misuse", 1, to_hex(bare(result)))
+  elseif result == nil then
+    print("error", errno, 0, to_hex(message))
+  else
+    print("ok", result == true and "" or result)
+  end
+  print(".")
+  io.flush()
+end
+for _, segment in pairs(segments) do segment:close() end

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""peer.c in Python: shmkit for the tests between languages. peers.py speaks to it."""
+
+import sys
+
+import shmkit
+from shmkit import native
+
+SEALS = ("seal", "shrink", "grow", "write", "future_write")
+MISUSE = (shmkit.InvalidError, shmkit.RangeError, shmkit.ClosedError)
+
+segments = {}
+
+
+def to_hex(data):
+    return data.hex() or "-"
+
+
+def from_hex(word):
+    return b"" if word == "-" else bytes.fromhex(word)
+
+
+def options_of(words):
+    convert = {
+        "readonly": bool,
+        "sparse": bool,
+        "capacity": int,
+        "mode": int,
+        "lifetime": str,
+        "seals": lambda names: names.split(","),
+        "content": from_hex,
+    }
+    pairs = (word.split("=", 1) for word in words)
+    return {name: convert[name](value) for name, value in pairs}
+
+
+def create(slot, address, size, *options):
+    segments[slot] = shmkit.create(from_hex(address), int(size), **options_of(options))
+
+
+def open_(slot, address, *options):
+    segments[slot] = shmkit.open(from_hex(address), **options_of(options))
+
+
+def open_or_create(slot, address, size, *options):
+    segments[slot] = shmkit.open_or_create(from_hex(address), int(size), **options_of(options))
+
+
+def receive(slot, socket, *options):
+    segments[slot] = shmkit.receive(int(socket), **options_of(options))
+
+
+def send(slot, socket, *options):
+    segments[slot].send(int(socket), **options_of(options))
+
+
+def unlink_address(address):
+    shmkit.unlink(from_hex(address))
+
+
+def seal(slot, names):
+    segments[slot].seal(*names.split(","))
+
+
+def seals(slot):
+    found = segments[slot].seals
+    return [sum(1 << bit for bit, name in enumerate(SEALS) if name in found)]
+
+
+def creator(slot):
+    return [segments[slot].creator.pid]
+
+
+def info(slot):
+    segment = segments[slot]
+    texts = (to_hex(text.encode(errors="surrogateescape")) for text in (segment.address, segment.name))
+    flags = (segment.readonly, segment.created, segment.closed)
+    sizes = (segment.size, segment.capacity)
+    return [*texts, segment.kind, segment.lifetime, *sizes, *map(int, flags)]
+
+
+def read(slot, offset, size):
+    return [to_hex(segments[slot].read(int(offset), int(size)))]
+
+
+def write(slot, offset, data):
+    segments[slot].write(int(offset), from_hex(data))
+
+
+def get(slot, type, offset, count):
+    with segments[slot].view(type, int(offset), int(count)) as view:
+        if type in ("f32", "f64"):
+            return [value.hex() for value in view]
+        return [ord(value) if type == "char" else int(value) for value in view]
+
+
+def set_(slot, type, offset, count, *words):
+    convert = {
+        "f32": float.fromhex,
+        "f64": float.fromhex,
+        "bool": lambda word: word != "0",
+        "char": lambda word: bytes([int(word)]),
+    }.get(type, int)
+    with segments[slot].view(type, int(offset), int(count)) as view:
+        for index, word in enumerate(words):
+            view[index] = convert(word)
+
+
+COMMANDS = {
+    "create": create,
+    "open": open_,
+    "open_or_create": open_or_create,
+    "receive": receive,
+    "send": send,
+    "unlink_address": unlink_address,
+    "unlink": lambda slot: segments[slot].unlink(),
+    "close": lambda slot: segments[slot].close(),
+    "refresh": lambda slot: segments[slot].refresh(),
+    "grow": lambda slot, size: segments[slot].grow(int(size)),
+    "seal": seal,
+    "seals": seals,
+    "fileno": lambda slot: [segments[slot].fileno()],
+    "creator": creator,
+    "info": info,
+    "read": read,
+    "write": write,
+    "get": get,
+    "set": set_,
+}
+
+
+def main():
+    for line in sys.stdin:
+        name, *words = line.split()
+        try:
+            print("ok", *(COMMANDS[name](*words) or ()))
+        except shmkit.Error as error:
+            assert native.error_name(-error.errno) != "unknown"
+            message = error.strerror.encode(errors="surrogateescape")
+            print("error", error.errno, int(isinstance(error, MISUSE)), to_hex(message))
+        print(".", flush=True)
+
+
+main()
