@@ -350,10 +350,24 @@ static bool can_ever_fit(const char *directory, uint64_t size) {
 }
 
 /*
- * No room may only mean that several processes are reserving it for the same segment right now, of
- * which one will win. Those who were refused take turns by a lock on the directory; while the free
- * room keeps changing, others are still at work, and it is worth another look.
+ * Of processes that reserve room for the same segment at once, one will win; meanwhile all together
+ * may use more room than there is, and where a control group limits memory, get killed for it. For
+ * large segments they take turns from the start, by a lock on the directory, for small ones after
+ * they were refused. While the free room keeps changing, others are still at work, and it is worth
+ * another look.
  */
+static bool is_large(const struct request *request) {
+  const uint64_t large = 1 << 20;
+  return request->address.kind == SHMKIT_POSIX && request->size >= large &&
+         !(request->options->flags & SHMKIT_SPARSE);
+}
+
+static bool should_take_turns(const struct request *request, shmkit_status status) {
+  if (request->address.kind != SHMKIT_POSIX) return false;
+  if (status == -ENOENT) return is_large(request);
+  return status == -ENOSPC && can_ever_fit(SHMKIT__POSIX_DIRECTORY, request->size);
+}
+
 static shmkit_status take_turns(struct request *request, shmkit_segment **out) {
   const char *directory = SHMKIT__POSIX_DIRECTORY;
   const uint64_t patience = 500000000U;
@@ -366,15 +380,17 @@ static shmkit_status take_turns(struct request *request, shmkit_segment **out) {
     mine = mine || fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
     status = mine ? open_or_create_once(request, out) : open_existing(request, out);
     if (status == 0) break;
-    bool hopeless = status != -ENOSPC && status != -ENOENT && status != SHMKIT_AGAIN;
+    bool hopeless = status != SHMKIT_AGAIN && status != -ENOENT &&
+                    !should_take_turns(request, status);
     uint64_t now = shmkit__now(), left = free_room(directory);
     if (left != room || !mine) changed = now;
     room = left;
     if (hopeless || now - changed > patience) break;
   } while (shmkit__backoff_wait(&backoff));
+  /* A child forked meanwhile by another thread has the lock, too, and does not know of it. */
+  if (mine && fd >= 0) (void)flock(fd, LOCK_UN);
   if (fd >= 0) (void)close(fd);
-  if (status == -ENOENT) status = create_missing(request, out);
-  return status;
+  return status == -ENOENT ? open_or_create_once(request, out) : status;
 }
 
 shmkit_status shmkit_segment_open_or_create(const char *address, uint64_t size,
@@ -399,11 +415,9 @@ shmkit_status shmkit_segment_open_or_create(const char *address, uint64_t size,
     return open_existing(&request, out);
   }
   do {
-    status = open_or_create_once(&request, out);
-    if (status == -ENOSPC && parsed->kind == SHMKIT_POSIX &&
-        can_ever_fit(SHMKIT__POSIX_DIRECTORY, size)) {
-      status = take_turns(&request, out);
-    }
+    status = is_large(&request) ? open_existing(&request, out)
+                                : open_or_create_once(&request, out);
+    if (should_take_turns(&request, status)) status = take_turns(&request, out);
   } while (status == SHMKIT_AGAIN && shmkit__backoff_wait(&backoff));
   if (status != SHMKIT_AGAIN) return status;
   return shmkit__fail(-EBUSY, parsed->text,

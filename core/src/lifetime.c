@@ -173,24 +173,27 @@ static bool is_stale(int fd, bool readonly) {
   return shmkit__os_lock(fd, SHMKIT__BYTE_PRESENCE, SHMKIT__EXCLUSIVE) == 0;
 }
 
+/* Remove the name of a segment that nobody has open. SHMKIT_AGAIN: look what is there now. */
+static shmkit_status remove_stale(const struct shmkit__address *address, int fd,
+                                  const struct stat *status, bool readonly) {
+  if (readonly) {
+    shmkit__lifetime_reap(address->path, status->st_dev, status->st_ino);
+    if (!leads_to(address->path, status)) return SHMKIT_AGAIN;
+  } else {
+    int error = remove_name(address->path, fd, status);
+    if (error == 0 || error == -EAGAIN || error == -ESTALE || error == -ENOENT) return SHMKIT_AGAIN;
+  }
+  return shmkit__fail(-ENOENT, address->text,
+                      "%s does not exist any more: its last user has gone, and removing its name "
+                      "is left to somebody who may",
+                      address->text);
+}
+
 shmkit_status shmkit__lifetime_attach(const struct shmkit__address *address, int fd,
                                       const struct stat *status, bool readonly) {
   struct stat now;
   bool named = address->kind != SHMKIT_FD;
-  if (named && is_stale(fd, readonly)) {
-    if (readonly) {
-      shmkit__lifetime_reap(address->path, status->st_dev, status->st_ino);
-      if (leads_to(address->path, status)) {
-        return shmkit__fail(-ENOENT, address->text,
-                            "%s does not exist any more: its last user has gone, and removing its "
-                            "name is left to somebody who may",
-                            address->text);
-      }
-    } else {
-      (void)remove_name(address->path, fd, status);
-    }
-    return SHMKIT_AGAIN;
-  }
+  if (named && is_stale(fd, readonly)) return remove_stale(address, fd, status, readonly);
   if (shmkit__os_lock(fd, SHMKIT__BYTE_PRESENCE, SHMKIT__SHARED) != 0) return SHMKIT_AGAIN;
   if (!named) return 0;
   /* Between opening and locking, the last one may have left and taken the name along. */

@@ -218,6 +218,12 @@ START_TEST(room_for_one_is_enough_also_when_it_is_all_there_is) {
 }
 END_TEST
 
+START_TEST(room_for_a_small_one_is_enough_too) {
+  mount_shm("size=1m");
+  assert_that_one_is_enough(600 * KIB, 60 + 50 * soak_seconds(0));
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       no_room_is_an_error_that_names_the_limit,
@@ -228,6 +234,7 @@ int main(int argc, char **argv) {
       content_that_does_not_fit_leaves_nothing,
       room_for_one_is_room_enough_for_all,
       room_for_one_is_enough_also_when_it_is_all_there_is,
+      room_for_a_small_one_is_enough_too,
   };
   if (!become_able_to_mount()) return skip("no mount namespace of one's own is permitted here");
   return run_cases("room", cases, COUNT(cases), argc, argv);
