@@ -233,36 +233,84 @@ typedef union element {
 
 static void put_element(shmkit_type type, const element *at) {
   switch (type) {
-    case SHMKIT_I8: printf(" %d", at->i8); break;
-    case SHMKIT_I16: printf(" %d", at->i16); break;
-    case SHMKIT_I32: printf(" %" PRId32, at->i32); break;
-    case SHMKIT_I64: printf(" %" PRId64, at->i64); break;
-    case SHMKIT_U8: printf(" %u", at->u8); break;
-    case SHMKIT_U16: printf(" %u", at->u16); break;
-    case SHMKIT_U32: printf(" %" PRIu32, at->u32); break;
-    case SHMKIT_U64: printf(" %" PRIu64, at->u64); break;
-    case SHMKIT_F32: printf(" %a", (double)at->f32); break;
-    case SHMKIT_F64: printf(" %a", at->f64); break;
-    case SHMKIT_BOOL: printf(" %d", at->boolean); break;
-    case SHMKIT_CHAR: printf(" %u", (unsigned char)at->character); break;
+    case SHMKIT_I8:
+      printf(" %d", at->i8);
+      break;
+    case SHMKIT_I16:
+      printf(" %d", at->i16);
+      break;
+    case SHMKIT_I32:
+      printf(" %" PRId32, at->i32);
+      break;
+    case SHMKIT_I64:
+      printf(" %" PRId64, at->i64);
+      break;
+    case SHMKIT_U8:
+      printf(" %u", at->u8);
+      break;
+    case SHMKIT_U16:
+      printf(" %u", at->u16);
+      break;
+    case SHMKIT_U32:
+      printf(" %" PRIu32, at->u32);
+      break;
+    case SHMKIT_U64:
+      printf(" %" PRIu64, at->u64);
+      break;
+    case SHMKIT_F32:
+      printf(" %a", (double)at->f32);
+      break;
+    case SHMKIT_F64:
+      printf(" %a", at->f64);
+      break;
+    case SHMKIT_BOOL:
+      printf(" %d", at->boolean);
+      break;
+    case SHMKIT_CHAR:
+      printf(" %u", (unsigned char)at->character);
+      break;
   }
 }
 
 static void set_element(shmkit_type type, element *at, const char *word) {
   int64_t integer = strtoll(word, NULL, 10);
   switch (type) {
-    case SHMKIT_I8: at->i8 = (int8_t)integer; break;
-    case SHMKIT_I16: at->i16 = (int16_t)integer; break;
-    case SHMKIT_I32: at->i32 = (int32_t)integer; break;
-    case SHMKIT_I64: at->i64 = integer; break;
-    case SHMKIT_U8: at->u8 = (uint8_t)integer; break;
-    case SHMKIT_U16: at->u16 = (uint16_t)integer; break;
-    case SHMKIT_U32: at->u32 = (uint32_t)integer; break;
-    case SHMKIT_U64: at->u64 = strtoull(word, NULL, 10); break;
-    case SHMKIT_F32: at->f32 = strtof(word, NULL); break;
-    case SHMKIT_F64: at->f64 = strtod(word, NULL); break;
-    case SHMKIT_BOOL: at->boolean = integer != 0; break;
-    case SHMKIT_CHAR: at->character = (char)integer; break;
+    case SHMKIT_I8:
+      at->i8 = (int8_t)integer;
+      break;
+    case SHMKIT_I16:
+      at->i16 = (int16_t)integer;
+      break;
+    case SHMKIT_I32:
+      at->i32 = (int32_t)integer;
+      break;
+    case SHMKIT_I64:
+      at->i64 = integer;
+      break;
+    case SHMKIT_U8:
+      at->u8 = (uint8_t)integer;
+      break;
+    case SHMKIT_U16:
+      at->u16 = (uint16_t)integer;
+      break;
+    case SHMKIT_U32:
+      at->u32 = (uint32_t)integer;
+      break;
+    case SHMKIT_U64:
+      at->u64 = strtoull(word, NULL, 10);
+      break;
+    case SHMKIT_F32:
+      at->f32 = strtof(word, NULL);
+      break;
+    case SHMKIT_F64:
+      at->f64 = strtod(word, NULL);
+      break;
+    case SHMKIT_BOOL:
+      at->boolean = integer != 0;
+      break;
+    case SHMKIT_CHAR:
+      at->character = (char)integer;
+      break;
   }
 }
 
@@ -301,24 +349,12 @@ static shmkit_status set(void) {
 static const struct {
   const char *name;
   shmkit_status (*run)(void);
-} commands[] = {{"create", create},
-                {"open", open_it},
-                {"open_or_create", open_or_create},
-                {"receive", receive},
-                {"send", send_it},
-                {"unlink_address", unlink_address},
-                {"unlink", unlink_it},
-                {"close", close_it},
-                {"refresh", refresh},
-                {"grow", grow},
-                {"seal", seal},
-                {"seals", seals},
-                {"fileno", fileno_of},
-                {"creator", creator},
-                {"info", info},
-                {"read", read_bytes},
-                {"write", write_bytes},
-                {"get", get},
+} commands[] = {{"create", create},    {"open", open_it},      {"open_or_create", open_or_create},
+                {"receive", receive},  {"send", send_it},      {"unlink_address", unlink_address},
+                {"unlink", unlink_it}, {"close", close_it},    {"refresh", refresh},
+                {"grow", grow},        {"seal", seal},         {"seals", seals},
+                {"fileno", fileno_of}, {"creator", creator},   {"info", info},
+                {"read", read_bytes},  {"write", write_bytes}, {"get", get},
                 {"set", set}};
 
 /* Output waits in the buffer: "ok" is taken for granted until the status says otherwise. */

@@ -83,9 +83,7 @@ def shared(kind: str, creator: Peer, user: Peer, name: str, directory: Path) -> 
 
 @pytest.mark.parametrize("user", LANGUAGES)
 @pytest.mark.parametrize("creator", LANGUAGES)
-@pytest.mark.parametrize(
-    "kind", ["posix", "sysv", "sysv-id", "memfd-proc", "memfd-socket", "file"]
-)
+@pytest.mark.parametrize("kind", ["posix", "sysv", "sysv-id", "memfd-proc", "memfd-socket", "file"])
 def test_values_go_both_ways(
     kind: str,
     creator: str,
