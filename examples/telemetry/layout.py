@@ -12,9 +12,7 @@ HEADER_SIZE = 384
 HISTORY, SUMMARY, NAMES = 64, 128, 192  # offsets in the header
 RING = struct.Struct("QQII40x")
 NAME_SIZE = 16
-COLUMNS = (
-    "time cpu user system runnable switches forks memory cached swap received sent".split()
-)
+COLUMNS = "time cpu user system runnable switches forks memory cached swap received sent".split()
 SUMMARY_HEAD = 4  # time of the newest sample, number of the first, how many, 0
 STATISTICS = 4  # minimum, mean, maximum, standard deviation
 SUMMARY_COLUMNS = SUMMARY_HEAD + len(COLUMNS) * STATISTICS

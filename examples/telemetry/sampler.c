@@ -70,9 +70,8 @@ static bool become_writer(shmkit_segment *segment) {
 /* Create the segment, or take over the one of an earlier sampler. NULL when that fails. */
 static shmkit_segment *open_segment(const char *address, const struct proc_counters *machine) {
   const struct telemetry_header header = make_header(machine);
-  shmkit_segment_options options = {.lifetime = SHMKIT_LAST,
-                                    .content = &header,
-                                    .content_size = sizeof header};
+  shmkit_segment_options options = {
+      .lifetime = SHMKIT_LAST, .content = &header, .content_size = sizeof header};
   shmkit_segment *segment = NULL;
   if (shmkit_segment_open_or_create(address, sizeof(struct telemetry), &options, &segment) != 0) {
     (void)fail(shmkit_error_message());

@@ -46,7 +46,9 @@ def statistics_without(history, first, count):
     """The same, one column after the other."""
     for column in range(history.columns):
         parts = [
-            history.memory[start * history.columns + column : end * history.columns : history.columns]
+            history.memory[
+                start * history.columns + column : end * history.columns : history.columns
+            ]
             for start, end in history.slots(first, count)
         ]
         mean = math.fsum(math.fsum(part) for part in parts) / count
