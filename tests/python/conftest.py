@@ -73,17 +73,3 @@ def nothing_is_left() -> Iterator[None]:
     for leftover in left["names"]:
         os.unlink(b"/dev/shm/" + leftover)
     assert not any(left.values()), left
-
-
-_EXPECTED = {support.NO_NUMPY, support.NO_HYPOTHESIS, support.NO_MYPY, support.NOT_ROOT}
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    outcome = yield
-    report = outcome.get_result()  # type: ignore[attr-defined]
-    if report.skipped and isinstance(report.longrepr, tuple):
-        reason = report.longrepr[2].removeprefix("Skipped: ")
-        if os.environ.get("CI") and reason not in _EXPECTED:
-            report.outcome = "failed"
-            report.longrepr = f"with CI set nothing is skipped because: {reason}"

@@ -18,10 +18,11 @@ import shmkit
 PREFIX = f"shmkit-python-{os.getpid()}-"
 _numbers = itertools.count()
 
-# Reasons that are no surprise anywhere; with CI set, skipping for another one is a failure.
+# Reasons to skip; tests/skips knows them.
 NO_NUMPY = "NumPy is not installed for this interpreter"
 NO_HYPOTHESIS = "Hypothesis does not run on this interpreter"
 NO_MYPY = "mypy is not installed for this interpreter"
+NO_MOUNTS = "mounting in a namespace is not permitted"
 NOT_ROOT = "only root can make another user's segment"
 
 try:
