@@ -11,8 +11,6 @@ import pytest
 import support
 
 NAMESPACE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-    ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
-)
 MOUNT = 'mount -t tmpfs -o size=256k tmpfs /dev/shm && exec "$@"'
 
 
