@@ -52,11 +52,15 @@ PyObject *shmkit_python_wrap(shmkit_segment *segment) {
   PyObject *nothing = PyTuple_New(0);
   PyObject *self = nothing ? type->tp_new(type, nothing, NULL) : NULL;
   Py_XDECREF(nothing);
-  if (self)
+  /* Scripts can give the class another __new__, which may return anything. */
+  if (self && PyObject_TypeCheck(self, native_type) && !*shmkit_python_pointer(self)) {
     *shmkit_python_pointer(self) = segment;
-  else
-    shmkit_segment_free(segment);
-  return self;
+    return self;
+  }
+  shmkit_segment_free(segment);
+  if (self) PyErr_Format(PyExc_TypeError, "%.100s.__new__ made no new segment", type->tp_name);
+  Py_XDECREF(self);
+  return NULL;
 }
 
 int shmkit_python_init(PyObject *self, PyObject *args, PyObject *kwargs) {

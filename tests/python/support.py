@@ -21,6 +21,7 @@ _numbers = itertools.count()
 # Reasons to skip; tests/skips knows them.
 NO_NUMPY = "NumPy is not installed for this interpreter"
 NO_HYPOTHESIS = "Hypothesis does not run on this interpreter"
+NO_BUFFER_METHOD = "classes have __buffer__ since Python 3.12"
 NO_MYPY = "mypy is not installed for this interpreter"
 NO_MOUNTS = "mounting in a namespace is not permitted"
 NOT_ROOT = "only root can make another user's segment"

@@ -9,6 +9,7 @@ import gc
 import inspect
 import operator
 import os
+import sys
 import weakref
 from typing import Any
 
@@ -147,6 +148,49 @@ def test_functions_return_the_public_class(segment: shmkit.Segment) -> None:
     assert type(segment) is shmkit.Segment
 
 
+@pytest.mark.parametrize("result", [5, None, "self"])
+def test_a_new_that_makes_no_segment_is_a_type_error(
+    segment: shmkit.Segment, monkeypatch: pytest.MonkeyPatch, result: Any
+) -> None:
+    made = segment if result == "self" else result
+    monkeypatch.setattr(shmkit.Segment, "__new__", lambda cls: made)
+    with pytest.raises(TypeError, match="made no new segment"):
+        shmkit.open(segment.address)
+    assert segment.size == 4096
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason=support.NO_BUFFER_METHOD)
+def test_a_subclass_may_export_another_buffer(segment: shmkit.Segment) -> None:
+    class Other(shmkit.Segment):
+        def __buffer__(self, flags: int) -> memoryview:
+            return memoryview(b"other")
+
+        def __release_buffer__(self, view: memoryview) -> None:
+            pass
+
+    class Same(shmkit.Segment):
+        def __buffer__(self, flags: int) -> memoryview:
+            return super().__buffer__(flags)
+
+        def __release_buffer__(self, view: memoryview) -> None:
+            super().__release_buffer__(view)  # type: ignore[misc]
+
+    for made in [Other.__new__(Other), segment]:
+        made.__class__ = Other
+        for _ in range(3):
+            with memoryview(made) as view:
+                assert view == b"other"
+    assert segment.views == 0
+    segment.__class__ = Same
+    for _ in range(3):
+        with memoryview(segment) as view:
+            assert (len(view), segment.views) == (4096, 1)
+        bytes(memoryview(segment))
+    assert segment.views == 0
+    with pytest.raises(ValueError, match="never opened"):
+        memoryview(Same.__new__(Same))
+
+
 def test_registering_needs_a_segment_class() -> None:
     for other in [int, 5, None, object()]:
         with pytest.raises(TypeError):
@@ -228,8 +272,6 @@ def test_a_cycle_through_a_subclass_is_collected() -> None:
 
 
 def test_segments_do_not_leak_references(name: str) -> None:
-    import sys
-
     before = sys.getrefcount(shmkit.Segment), sys.getrefcount(None)
     for _ in range(100):
         segment = shmkit.create(name, 4096)
