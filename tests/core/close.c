@@ -123,7 +123,7 @@ static void *use_until_closed(void *argument) {
       shmkit_span span;
       if (data != NULL) (void)atomic_load_explicit(data, memory_order_relaxed);
       status = shmkit_segment_view(segment, SHMKIT_U32, 0, SHMKIT_REST, &span);
-      ck_assert(status == 0 || status == SHMKIT_ERR_CLOSED);
+      ensure(status == 0 || status == SHMKIT_ERR_CLOSED);
       (void)shmkit_segment_size(segment);
       (void)shmkit_segment_capacity(segment);
       shmkit_segment_unpin(segment);
@@ -133,7 +133,7 @@ static void *use_until_closed(void *argument) {
     if (status == 0) status = shmkit_segment_refresh(segment);
     if (status == 0) status = shmkit_segment_grow(segment, 4096 + ++work->done % 4096);
     if (status == SHMKIT_ERR_CLOSED) return NULL;
-    ck_assert_msg(status == 0, "%s", shmkit_error_message());
+    ensure_msg(status == 0, "%s", shmkit_error_message());
   }
 }
 
@@ -179,7 +179,7 @@ START_TEST(threads_that_close_at_once_close_once) {
     for (unsigned i = 0; i < THREADS; i++) ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
     shmkit_segment_free(work.segment);
     ck_assert_int_eq(pthread_barrier_destroy(&barrier), 0);
-    ck_assert(!exists(path_of(name())));
+    ensure(!exists(path_of(name())));
   }
 }
 END_TEST
@@ -191,7 +191,7 @@ static void *make_and_end(void *argument) {
   for (unsigned round = 0; round < ROUNDS; round++) {
     shmkit_segment *segment = NULL;
     shmkit_status status = shmkit_segment_open_or_create(name(), 4096, &creator, &segment);
-    ck_assert_msg(status == 0, "%s", shmkit_error_message());
+    ensure_msg(status == 0, "%s", shmkit_error_message());
     if (shmkit_segment_created(segment)) work->done++;
     shmkit_segment_free(segment);
   }
@@ -214,7 +214,7 @@ START_TEST(threads_make_and_end_segments_of_one_name) {
   }
   ck_assert_uint_gt(made, 0);
   ck_assert_int_eq(pthread_barrier_destroy(&barrier), 0);
-  ck_assert(!exists(path_of(name())));
+  ensure(!exists(path_of(name())));
 }
 END_TEST
 

@@ -57,7 +57,7 @@ static void enter_group(void) {
   char path[300], pid[16];
   (void)snprintf(path, sizeof path, "%s/cgroup.procs", group);
   (void)snprintf(pid, sizeof pid, "%d", (int)getpid());
-  ck_assert(write_text(path, pid));
+  ensure(write_text(path, pid));
 }
 
 static void ask_for_too_much(void *unused) {
@@ -68,13 +68,13 @@ static void ask_for_too_much(void *unused) {
   assert_fails(-ENOMEM, shmkit_segment_create(name(), 64 * MIB, NULL, &segment));
   assert_message_has("control group");
   assert_message_has("32 MiB");
-  ck_assert(!exists(path_of(name())));
+  ensure(!exists(path_of(name())));
   assert_fails(-ENOMEM, shmkit_segment_create("memfd:x", 64 * MIB, NULL, &segment));
   assert_fails(-ENOMEM, shmkit_segment_create("sysv:private", 64 * MIB, NULL, &segment));
   assert_fails(-ENOMEM, shmkit_segment_open_or_create(name(), 64 * MIB, NULL, &segment));
   segment = create(name(), 8 * MIB, &roomy);
   assert_fails(-ENOMEM, shmkit_segment_grow(segment, 128 * MIB));
-  ck_assert_uint_eq(shmkit_segment_size(segment), 8 * MIB);
+  ensure(shmkit_segment_size(segment) == 8 * MIB);
   assert_done(shmkit_segment_grow(segment, 16 * MIB));
   assert_done(shmkit_segment_unlink(segment));
   shmkit_segment_free(segment);

@@ -35,15 +35,15 @@ static unsigned count(unsigned what) {
 
 /* It has its full size and content, and ends here. */
 static void assert_whole(shmkit_segment *segment) {
-  ck_assert_uint_eq(shmkit_segment_size(segment), SIZE);
-  ck_assert_int_eq(memcmp(shmkit_segment_data(segment), content, SIZE), 0);
+  ensure(shmkit_segment_size(segment) == SIZE);
+  ensure(memcmp(shmkit_segment_data(segment), content, SIZE) == 0);
   shmkit_segment_free(segment);
 }
 
 static bool is_over(void) {
   static time_t end;
   struct timespec now;
-  ck_assert_int_eq(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+  ensure(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
   if (end == 0) end = now.tv_sec + (time_t)soak_seconds(SECONDS);
   return now.tv_sec > end;
 }
@@ -52,10 +52,10 @@ static pthread_barrier_t *new_barrier(unsigned members) {
   pthread_barrierattr_t attributes;
   pthread_barrier_t *barrier =
       mmap(NULL, sizeof *barrier, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  ck_assert_ptr_ne(barrier, MAP_FAILED);
-  ck_assert_int_eq(pthread_barrierattr_init(&attributes), 0);
-  ck_assert_int_eq(pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED), 0);
-  ck_assert_int_eq(pthread_barrier_init(barrier, &attributes, members), 0);
+  ensure(barrier != MAP_FAILED);
+  ensure(pthread_barrierattr_init(&attributes) == 0);
+  ensure(pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) == 0);
+  ensure(pthread_barrier_init(barrier, &attributes, members) == 0);
   return barrier;
 }
 
@@ -81,8 +81,8 @@ START_TEST(of_200_processes_one_creates_and_all_see_it_whole) {
     pid_t children[PROCESSES];
     for (int i = 0; i < PROCESSES; i++) children[i] = start(join_in, barrier);
     finish_all(children, PROCESSES);
-    ck_assert_uint_eq(count(CREATED), time);
-    ck_assert_uint_eq(count(OPENED), time * (PROCESSES - 1));
+    ensure(count(CREATED) == time);
+    ensure(count(OPENED) == time * (PROCESSES - 1));
     assert_done(shmkit_unlink(name()));
   }
 }
@@ -92,7 +92,7 @@ static void join_in_with_a_key(void *barrier) {
   shmkit_segment *segment = NULL;
   (void)pthread_barrier_wait(barrier);
   assert_done(shmkit_segment_open_or_create(sysv_address(), SIZE, NULL, &segment));
-  ck_assert_uint_eq(shmkit_segment_size(segment), SIZE);
+  ensure(shmkit_segment_size(segment) == SIZE);
   add(shmkit_segment_created(segment) ? CREATED : OPENED);
   shmkit_segment_free(segment);
 }
@@ -103,7 +103,7 @@ START_TEST(the_same_with_a_system_v_key) {
   pid_t children[PROCESSES];
   for (int i = 0; i < PROCESSES; i++) children[i] = start(join_in_with_a_key, barrier);
   finish_all(children, PROCESSES);
-  ck_assert_uint_eq(count(CREATED), 1);
+  ensure(count(CREATED) == 1);
   assert_done(shmkit_unlink(sysv_address()));
 }
 END_TEST
@@ -115,7 +115,7 @@ static void create_and_unlink(void *unused) {
   while (!is_over()) {
     shmkit_segment *segment = NULL;
     shmkit_status status = shmkit_segment_create(name(), SIZE, &whole, &segment);
-    ck_assert_msg(status == 0 || status == -EEXIST, "%s", shmkit_error_message());
+    ensure_msg(status == 0 || status == -EEXIST, "%s", shmkit_error_message());
     if (status != 0) continue;
     add(CREATED);
     assert_done(shmkit_segment_unlink(segment));
@@ -128,7 +128,7 @@ static void open_and_look(void *unused) {
   while (!is_over()) {
     shmkit_segment *segment = NULL;
     shmkit_status status = shmkit_segment_open(name(), NULL, &segment);
-    ck_assert_msg(status == 0 || status == -ENOENT, "%s", shmkit_error_message());
+    ensure_msg(status == 0 || status == -ENOENT, "%s", shmkit_error_message());
     if (status == 0) assert_whole(segment);
     add(status == 0 ? OPENED : MISSED);
   }
@@ -139,7 +139,7 @@ static void open_or_create_and_unlink(void *unused) {
   while (!is_over()) {
     open_or_create(name());
     shmkit_status status = shmkit_unlink(name());
-    ck_assert_msg(status == 0 || status == -ENOENT, "%s", shmkit_error_message());
+    ensure_msg(status == 0 || status == -ENOENT, "%s", shmkit_error_message());
   }
 }
 
@@ -151,10 +151,10 @@ START_TEST(whoever_opens_while_others_create_and_unlink_sees_all_or_nothing) {
   fill_content();
   for (size_t i = 0; i < COUNT(roles); i++) children[i] = start(roles[i], NULL);
   finish_all(children, COUNT(roles));
-  ck_assert_uint_gt(count(CREATED), 0);
-  ck_assert_uint_gt(count(OPENED), 0);
+  ensure(count(CREATED) > 0);
+  ensure(count(OPENED) > 0);
   shmkit_status status = shmkit_unlink(name());
-  ck_assert(status == 0 || status == -ENOENT);
+  ensure(status == 0 || status == -ENOENT);
 }
 END_TEST
 
@@ -163,7 +163,7 @@ END_TEST
 static unsigned drafts(void) {
   unsigned found = 0;
   DIR *directory = opendir("/dev/shm");
-  ck_assert_ptr_nonnull(directory);
+  ensure(directory != NULL);
   for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
     if (strncmp(entry->d_name, ".shmkit-", 8) == 0) found++;
   }
@@ -200,14 +200,14 @@ START_TEST(creators_killed_at_any_moment_leave_whole_segments_or_nothing) {
     }
     shmkit_segment *segment = NULL;
     shmkit_status status = shmkit_segment_open(name(), NULL, &segment);
-    ck_assert_msg(status == 0 || status == -ENOENT, "%s", shmkit_error_message());
+    ensure_msg(status == 0 || status == -ENOENT, "%s", shmkit_error_message());
     add(status == 0 ? OPENED : MISSED);
     if (status != 0) continue;
     assert_whole(segment);
     assert_done(shmkit_unlink(name()));
   }
-  ck_assert_uint_gt(count(OPENED) + count(MISSED), 0);
-  ck_assert_uint_eq(drafts(), before);
+  ensure(count(OPENED) + count(MISSED) > 0);
+  ensure(drafts() == before);
 }
 END_TEST
 
@@ -232,7 +232,7 @@ START_TEST(killed_among_many_they_do_not_disturb_the_others) {
     for (int i = 1; i < OTHERS; i++) finish(others[i]);
     shmkit_segment *segment = NULL;
     shmkit_status status = shmkit_segment_open(name(), NULL, &segment);
-    ck_assert(status == 0 || status == -ENOENT);
+    ensure(status == 0 || status == -ENOENT);
     if (status != 0) continue;
     assert_whole(segment);
     assert_done(shmkit_unlink(name()));

@@ -43,12 +43,12 @@ static bool mount_at(const char *path, const char *options) {
 }
 
 static void mount_shm(const char *options) {
-  ck_assert_msg(mount_at("/dev/shm", options), "mount: %s", strerror(errno));
+  ensure_msg(mount_at("/dev/shm", options), "mount: %s", strerror(errno));
 }
 
 static uint64_t free_room(void) {
   struct statvfs room;
-  ck_assert_int_eq(statvfs("/dev/shm", &room), 0);
+  ensure(statvfs("/dev/shm", &room) == 0);
   return (uint64_t)room.f_bfree * room.f_frsize;
 }
 
@@ -61,8 +61,8 @@ START_TEST(no_room_is_an_error_that_names_the_limit) {
     assert_fails(-ENOSPC, shmkit_segment_create(name(), sizes[i], NULL, &segment));
     assert_message_has("/dev/shm holds 1.0 MiB");
     assert_fails(-ENOSPC, shmkit_segment_open_or_create(name(), sizes[i], NULL, &segment));
-    ck_assert(!exists(path_of(name())));
-    ck_assert_uint_eq(free_room(), before);
+    ensure(!exists(path_of(name())));
+    ensure(free_room() == before);
   }
   segment = create(name(), MIB, NULL);
   memset(shmkit_segment_data(segment), 1, MIB);
@@ -70,7 +70,7 @@ START_TEST(no_room_is_an_error_that_names_the_limit) {
   assert_fails(-EEXIST, shmkit_segment_create(name(), MIB, NULL, &segment));
   assert_done(shmkit_segment_unlink(segment));
   shmkit_segment_free(segment);
-  ck_assert_uint_eq(free_room(), before);
+  ensure(free_room() == before);
 }
 END_TEST
 
@@ -79,8 +79,8 @@ START_TEST(another_file_system_is_named_when_it_is_the_full_one) {
   shmkit_segment *segment = NULL;
   mount_shm("size=64m");
   const char *directory = path_of(name());
-  ck_assert_int_eq(mkdir(directory, 0700), 0);
-  ck_assert(mount_at(directory, "size=1m,nr_inodes=3"));
+  ensure(mkdir(directory, 0700) == 0);
+  ensure(mount_at(directory, "size=1m,nr_inodes=3"));
   (void)snprintf(address, sizeof address, "file:%s/segment", directory);
   assert_fails(-ENOSPC, shmkit_segment_create(address, 2 * MIB, NULL, &segment));
   assert_message_has("1.0 MiB");
@@ -94,8 +94,8 @@ START_TEST(another_file_system_is_named_when_it_is_the_full_one) {
   assert_fails(-ENOSPC, status);
   assert_message_has("all 3 files");
   assert_message_has(directory);
-  ck_assert_int_eq(umount(directory), 0);
-  ck_assert_int_eq(rmdir(directory), 0);
+  ensure(umount(directory) == 0);
+  ensure(rmdir(directory) == 0);
 }
 END_TEST
 
@@ -125,10 +125,10 @@ START_TEST(growth_without_room_is_all_or_nothing) {
   assert_fails(-ENOSPC, shmkit_segment_grow(segment, 5 * MIB));
   assert_fails(-ENOSPC, shmkit_segment_grow(segment, 64 * MIB));
   assert_message_has("4.0 MiB");
-  ck_assert_uint_eq(shmkit_segment_size(segment), MIB);
+  ensure(shmkit_segment_size(segment) == MIB);
   ck_assert_int_eq(stat(path_of(name()), &status), 0);
-  ck_assert_int_eq(status.st_size, MIB);
-  ck_assert_uint_eq(free_room(), before);
+  ensure(status.st_size == MIB);
+  ensure(free_room() == before);
   assert_done(shmkit_segment_grow(segment, 4 * MIB));
   memset(shmkit_segment_data(segment), 1, 4 * MIB);
   assert_done(shmkit_segment_unlink(segment));
@@ -148,8 +148,8 @@ START_TEST(a_sparse_segment_reports_no_room_when_written_by_copy) {
   shmkit_segment_free(segment);
   /* Asked for all pages now, creating it says so. */
   shmkit_status status = shmkit_segment_create(name(), 16 * MIB, &populated, &other);
-  ck_assert_msg(status < 0, "%d", status);
-  ck_assert(!exists(path_of(name())));
+  ensure_msg(status < 0, "%d", status);
+  ensure(!exists(path_of(name())));
 }
 END_TEST
 
@@ -161,8 +161,8 @@ START_TEST(content_that_does_not_fit_leaves_nothing) {
   mount_shm("size=1m");
   uint64_t before = free_room();
   assert_fails(-ENOSPC, shmkit_segment_create(name(), sizeof bytes, &sparse, &segment));
-  ck_assert(!exists(path_of(name())));
-  ck_assert_uint_eq(free_room(), before);
+  ensure(!exists(path_of(name())));
+  ensure(free_room() == before);
 }
 END_TEST
 
@@ -198,12 +198,12 @@ static void assert_that_one_is_enough(uint64_t size, unsigned rounds) {
       mmap(NULL, sizeof *turns, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   turns->size = size;
   turns->rounds = rounds;
-  ck_assert_int_eq(pthread_barrierattr_init(&attributes), 0);
-  ck_assert_int_eq(pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED), 0);
-  ck_assert_int_eq(pthread_barrier_init(&turns->barrier, &attributes, PROCESSES), 0);
+  ensure(pthread_barrierattr_init(&attributes) == 0);
+  ensure(pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) == 0);
+  ensure(pthread_barrier_init(&turns->barrier, &attributes, PROCESSES) == 0);
   for (int i = 0; i < PROCESSES; i++) children[i] = start(open_or_create_in_turns, turns);
   finish_all(children, PROCESSES);
-  ck_assert_uint_eq(atomic_load(&shared()->count[0]), rounds);
+  ensure(atomic_load(&shared()->count[0]) == rounds);
 }
 
 START_TEST(room_for_one_is_room_enough_for_all) {

@@ -47,7 +47,7 @@ static unsigned random_below(unsigned limit) {
 static bool is_over(void) {
   static time_t end;
   struct timespec now;
-  ck_assert_int_eq(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+  ensure(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
   if (end == 0) end = now.tv_sec + (time_t)soak_seconds(SECONDS);
   return now.tv_sec > end || atomic_load(&shared()->stop);
 }
@@ -57,17 +57,17 @@ static bool is_robbed(shmkit_segment *segment) {
   struct stat mine;
   int fd = -1;
   assert_done(shmkit_segment_fileno(segment, &fd));
-  ck_assert_int_eq(fstat(fd, &mine), 0);
+  ensure(fstat(fd, &mine) == 0);
   return mine.st_nlink == 0;
 }
 
 /* Look, while having it open: it is whole, and has its name unless somebody unlinked it. */
 static void hold(shmkit_segment *segment, unsigned unlinks) {
   for (unsigned i = random_below(4); i > 0; i--) {
-    ck_assert_uint_eq(shmkit_segment_size(segment), SIZE);
+    ensure(shmkit_segment_size(segment) == SIZE);
     assert_bytes(segment, 0, "complete");
     if (is_robbed(segment)) {
-      ck_assert_msg(count(UNLINKS_BEGUN) != unlinks, "a holder was robbed of the name");
+      ensure_msg(count(UNLINKS_BEGUN) != unlinks, "a holder was robbed of the name");
       return;
     }
     if (random_below(8) == 0) (void)sched_yield();
@@ -88,11 +88,11 @@ static void attach_and_leave(void) {
       break;
     case 2:
       status = shmkit_segment_open(name(), &impossible, &segment);
-      ck_assert_int_ne(status, 0);
+      ensure(status != 0);
       return;
     default:
       status = shmkit_segment_open_or_create(name(), SIZE, &last, &segment);
-      ck_assert_msg(status == 0, "%s", shmkit_error_message());
+      ensure_msg(status == 0, "%s", shmkit_error_message());
   }
   if (status == -ENOENT) return;
   assert_done(status);
@@ -113,14 +113,14 @@ static void run_workers(pid_t workers[static WORKERS]) {
 
 static void finish_workers(const pid_t workers[static WORKERS]) {
   finish_all(workers, WORKERS);
-  ck_assert_uint_gt(count(ROUNDS), 0);
+  ensure(count(ROUNDS) > 0);
 }
 
 START_TEST(leavers_leave_nothing_and_rob_nobody) {
   pid_t workers[WORKERS];
   run_workers(workers);
   finish_workers(workers);
-  ck_assert(!exists(path_of(name())));
+  ensure(!exists(path_of(name())));
 }
 END_TEST
 
@@ -132,7 +132,7 @@ static void work_in_step(void *argument) {
   while (!over) {
     attach_and_leave();
     if (pthread_barrier_wait(barrier) == PTHREAD_BARRIER_SERIAL_THREAD) {
-      ck_assert_msg(!exists(path_of(name())), "all have left, and the name has not");
+      ensure_msg(!exists(path_of(name())), "all have left, and the name has not");
       atomic_store(&shared()->stop, is_over());
     }
     (void)pthread_barrier_wait(barrier);
@@ -145,9 +145,9 @@ START_TEST(when_all_have_left_the_name_is_gone) {
   pthread_barrierattr_t attributes;
   pthread_barrier_t *barrier =
       mmap(NULL, sizeof *barrier, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  ck_assert_int_eq(pthread_barrierattr_init(&attributes), 0);
-  ck_assert_int_eq(pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED), 0);
-  ck_assert_int_eq(pthread_barrier_init(barrier, &attributes, WORKERS), 0);
+  ensure(pthread_barrierattr_init(&attributes) == 0);
+  ensure(pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) == 0);
+  ensure(pthread_barrier_init(barrier, &attributes, WORKERS) == 0);
   for (int i = 0; i < WORKERS; i++) workers[i] = start(work_in_step, barrier);
   finish_workers(workers);
 }
@@ -178,10 +178,10 @@ START_TEST(what_the_killed_leave_is_taken_by_the_next) {
   for (size_t i = 0; i < COUNT(killers); i++) killers[i] = start(spawn_and_kill, NULL);
   for (size_t i = 0; i < COUNT(killers); i++) finish(killers[i]);
   finish_workers(workers);
-  ck_assert_uint_gt(count(KILLED), 0);
+  ensure(count(KILLED) > 0);
   shmkit_segment *segment = NULL;
   assert_fails(-ENOENT, shmkit_segment_open(name(), NULL, &segment));
-  ck_assert(!exists(path_of(name())));
+  ensure(!exists(path_of(name())));
 }
 END_TEST
 
@@ -195,8 +195,8 @@ START_TEST(when_all_are_killed_the_next_begins_anew) {
     for (int i = 0; i < WORKERS; i++) kill_child(victims[i]);
     shmkit_status status = shmkit_segment_open(name(), random_below(2) ? &readonly : NULL,
                                                &segment);
-    ck_assert_msg(status == -ENOENT, "%d: %s", status, shmkit_error_message());
-    ck_assert(!exists(path_of(name())));
+    ensure_msg(status == -ENOENT, "%d: %s", status, shmkit_error_message());
+    ensure(!exists(path_of(name())));
   }
 }
 END_TEST
@@ -210,14 +210,14 @@ static void unlink_and_create(void *unused) {
     shmkit_segment *segment = NULL;
     add(UNLINKS_BEGUN);
     shmkit_status status = shmkit_unlink(name());
-    ck_assert_msg(status == 0 || status == -ENOENT, "%s", shmkit_error_message());
+    ensure_msg(status == 0 || status == -ENOENT, "%s", shmkit_error_message());
     add(UNLINKS_DONE);
     status = shmkit_segment_create(name(), SIZE, &last, &segment);
     if (status == 0) {
       hold(segment, count(UNLINKS_BEGUN));
       shmkit_segment_free(segment);
     } else {
-      ck_assert_msg(status == -EEXIST, "%s", shmkit_error_message());
+      ensure_msg(status == -EEXIST, "%s", shmkit_error_message());
     }
     while (count(ROUNDS) < rounds && !is_over()) (void)sched_yield();
   }
@@ -229,8 +229,8 @@ START_TEST(unlinking_and_creating_in_between_robs_nobody) {
   pid_t unlinker = start(unlink_and_create, NULL);
   finish(unlinker);
   finish_workers(workers);
-  ck_assert_uint_gt(count(UNLINKS_DONE), 0);
-  ck_assert(!exists(path_of(name())));
+  ensure(count(UNLINKS_DONE) > 0);
+  ensure(!exists(path_of(name())));
 }
 END_TEST
 

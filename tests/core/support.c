@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
@@ -106,7 +107,7 @@ static unsigned sweep_sysv(bool remove_them, pid_t creator) {
 unsigned open_descriptors(void) {
   unsigned count = 0;
   DIR *directory = opendir("/proc/self/fd");
-  ck_assert_ptr_nonnull(directory);
+  ensure(directory != NULL);
   while (readdir(directory) != NULL) count++;
   (void)closedir(directory);
   return count;
@@ -121,11 +122,11 @@ static void begin_case(void) {
 }
 
 static void end_case(void) {
-  ck_assert_msg(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "a child is left");
-  ck_assert_msg(open_descriptors() == run.descriptors, "%u descriptors were open, now %u",
+  ensure_msg(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "a child is left");
+  ensure_msg(open_descriptors() == run.descriptors, "%u descriptors were open, now %u",
                 run.descriptors, open_descriptors());
-  ck_assert_msg(names_left() == 0, "a name is left in " DIRECTORY);
-  ck_assert_msg(sweep_sysv(false, getpid()) == 0, "a System V segment is left");
+  ensure_msg(names_left() == 0, "a name is left in " DIRECTORY);
+  ensure_msg(sweep_sysv(false, getpid()) == 0, "a System V segment is left");
 }
 
 /* The same from outside, in the process that runs all cases, so that it happens whatever becomes of
@@ -135,7 +136,7 @@ static void before_case(void) {
   page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ck_assert_ptr_ne(page, MAP_FAILED);
   for (unsigned i = 0; i < COUNT(page->turn); i++) {
-    ck_assert_int_eq(sem_init(&page->turn[i], 1, 0), 0);
+    ensure(sem_init(&page->turn[i], 1, 0) == 0);
   }
 }
 
@@ -189,6 +190,17 @@ unsigned soak_seconds(unsigned otherwise) {
 
 /* ---- Asserting ------------------------------------------------------------------------------ */
 
+void fail_case(const char *file, int line, const char *format, ...) {
+  char text[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  if (page != NULL && page->pid == getpid()) ck_abort_msg("%s:%d: %s", file, line, text);
+  (void)fprintf(stderr, "%s:%d: process %d: %s\n", file, line, (int)getpid(), text);
+  exit(EXIT_FAILURE);
+}
+
 static const char *why_unfit(const char *message) {
   size_t length = strlen(message);
   if (length == 0) return "is empty";
@@ -202,40 +214,41 @@ static const char *why_unfit(const char *message) {
 void assert_status(shmkit_status expected, shmkit_status status, const char *call, const char *file,
                    int line) {
   const char *message = shmkit_error_message();
-  ck_assert_msg(status == expected, "%s:%d: %s is %d (%s), not %d (%s); last message: %s", file,
+  ensure_msg(status == expected, "%s:%d: %s is %d (%s), not %d (%s); last message: %s", file,
                 line, call, status, shmkit_error_name(status), expected,
                 shmkit_error_name(expected), message);
   if (status >= 0) return;
   const char *unfit = why_unfit(message);
-  ck_assert_msg(unfit == NULL, "%s:%d: the message of %s %s: \"%s\"", file, line, call, unfit,
+  ensure_msg(unfit == NULL, "%s:%d: the message of %s %s: \"%s\"", file, line, call, unfit,
                 message);
 }
 
 void assert_message_has(const char *words) {
-  ck_assert_msg(strstr(shmkit_error_message(), words) != NULL, "\"%s\" does not say \"%s\"",
+  ensure_msg(strstr(shmkit_error_message(), words) != NULL, "\"%s\" does not say \"%s\"",
                 shmkit_error_message(), words);
 }
 
 shmkit_segment *create(const char *address, uint64_t size, const shmkit_segment_options *options) {
   shmkit_segment *segment = NULL;
   assert_done(shmkit_segment_create(address, size, options, &segment));
-  ck_assert_ptr_nonnull(segment);
+  ensure(segment != NULL);
   return segment;
 }
 
 shmkit_segment *open_segment(const char *address, const shmkit_segment_options *options) {
   shmkit_segment *segment = NULL;
   assert_done(shmkit_segment_open(address, options, &segment));
-  ck_assert_ptr_nonnull(segment);
+  ensure(segment != NULL);
   return segment;
 }
 
 void assert_bytes(shmkit_segment *segment, uint64_t offset, const char *bytes) {
   char read[256] = "";
   size_t length = strlen(bytes);
-  ck_assert_uint_lt(length, sizeof read);
+  ensure(length < sizeof read);
   assert_done(shmkit_segment_read(segment, offset, read, length));
-  ck_assert_mem_eq(read, bytes, length);
+  ensure_msg(memcmp(read, bytes, length) == 0, "\"%s\" at offset %llu, not \"%s\"", read,
+             (unsigned long long)offset, bytes);
 }
 
 /* ---- Processes ------------------------------------------------------------------------------ */
@@ -245,16 +258,16 @@ struct shared *shared(void) {
 }
 
 void signal_turn(unsigned which) {
-  ck_assert_int_eq(sem_post(&page->turn[which]), 0);
+  ensure(sem_post(&page->turn[which]) == 0);
 }
 
 void wait_turn(unsigned which) {
-  while (sem_wait(&page->turn[which]) != 0) ck_assert_int_eq(errno, EINTR);
+  while (sem_wait(&page->turn[which]) != 0) ensure(errno == EINTR);
 }
 
 pid_t start(void (*body)(void *), void *argument) {
   pid_t parent = getpid(), child = fork();
-  ck_assert_int_ge(child, 0);
+  ensure(child >= 0);
   if (child != 0) return child;
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(EXIT_FAILURE);
@@ -264,27 +277,28 @@ pid_t start(void (*body)(void *), void *argument) {
 
 void finish(pid_t child) {
   int status = 0;
-  while (waitpid(child, &status, 0) < 0) ck_assert_int_eq(errno, EINTR);
-  ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "a child ended with status 0x%x",
-                (unsigned)status);
+  while (waitpid(child, &status, 0) < 0) ensure(errno == EINTR);
+  ensure_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "a child ended with status 0x%x",
+             (unsigned)status);
 }
 
 void finish_all(const pid_t children[], size_t count) {
   int status = 0;
   for (size_t left = count; left > 0; left--) {
     pid_t child;
-    while ((child = waitpid(-1, &status, 0)) < 0) ck_assert_int_eq(errno, EINTR);
+    while ((child = waitpid(-1, &status, 0)) < 0) ensure(errno == EINTR);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
     for (size_t i = 0; i < count; i++) {
       if (children[i] != child) (void)kill(children[i], SIGKILL);
     }
-    ck_abort_msg("child %d of %zu ended with status 0x%x", (int)child, count, (unsigned)status);
+    ensure_msg(false, "child %d of %zu ended with status 0x%x", (int)child, count,
+               (unsigned)status);
   }
 }
 
 void kill_child(pid_t child) {
-  ck_assert_int_eq(kill(child, SIGKILL), 0);
-  ck_assert_int_eq(waitpid(child, NULL, 0), child);
+  ensure(kill(child, SIGKILL) == 0);
+  ensure(waitpid(child, NULL, 0) == child);
 }
 
 bool become_nobody(void) {

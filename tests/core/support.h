@@ -55,6 +55,17 @@ unsigned names_left(void);
 
 /* ---- Asserting ------------------------------------------------------------------------------ */
 
+/*
+ * Like ck_assert, which tells the parent of each success: a process that is killed in the middle of
+ * that makes it lose track. In processes that may be killed, and in what they call, use these.
+ */
+#define ensure(condition) ensure_msg((condition), "%s", #condition)
+#define ensure_msg(condition, ...)                                                                 \
+  ((condition) ? (void)0 : fail_case(__FILE__, __LINE__, __VA_ARGS__))
+
+void fail_case(const char *file, int line, const char *format, ...)
+    __attribute__((__format__(__printf__, 3, 4), __noreturn__));
+
 #define assert_done(call) assert_status(0, (call), #call, __FILE__, __LINE__)
 
 /* Also that the failure has a message which is fit to be shown. */

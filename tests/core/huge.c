@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* Huge pages, of which a few are asked of the system when it has none. */
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PAGE = 2 * MIB, WANTED = 4 };
+static const char pool[] = "/proc/sys/vm/nr_hugepages";
+
+static long read_number(const char *path) {
+  char text[32] = "";
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  ssize_t got = read(fd, text, sizeof text - 1);
+  (void)close(fd);
+  return got > 0 ? strtol(text, NULL, 10) : -1;
+}
+
+static void write_number(const char *path, long number) {
+  char text[32];
+  int length = snprintf(text, sizeof text, "%ld", number);
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  ssize_t put = write(fd, text, (size_t)length);
+  (void)put;
+  (void)close(fd);
+}
+
+static long free_pages(void) {
+  return read_number("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
+}
+
+/* Reads, writes and refuses as any segment, but cannot grow. */
+static void use(shmkit_segment *segment) {
+  char bytes[16];
+  ck_assert_uint_eq(shmkit_segment_size(segment), PAGE);
+  assert_done(shmkit_segment_write(segment, PAGE - 5, "hello", 5));
+  assert_bytes(segment, PAGE - 5, "hello");
+  ck_assert_mem_eq((char *)shmkit_segment_data(segment) + PAGE - 5, "hello", 5);
+  assert_fails(SHMKIT_ERR_RANGE, shmkit_segment_read(segment, PAGE, bytes, 1));
+  assert_fails(SHMKIT_ERR_UNSUPPORTED, shmkit_segment_grow(segment, PAGE + 1));
+}
+
+START_TEST(anonymous_and_system_v_segments_have_huge_pages) {
+  const shmkit_segment_options options = {
+      .flags = SHMKIT_HUGE_PAGES, .content = "content", .content_size = 7};
+  static const char *const addresses[] = {"memfd:x", "sysv:private"};
+  long before = free_pages();
+  for (size_t i = 0; i < COUNT(addresses); i++) {
+    shmkit_segment *segment = create(addresses[i], PAGE, &options), *other = NULL;
+    ck_assert_int_lt(free_pages(), before);
+    assert_bytes(segment, 0, "content");
+    use(segment);
+    if (i > 0) assert_done(shmkit_segment_unlink(segment));
+    shmkit_segment_free(segment);
+    ck_assert_int_eq(free_pages(), before);
+    const shmkit_segment_options capacity = {.flags = SHMKIT_HUGE_PAGES, .capacity = 2 * PAGE};
+    assert_fails(SHMKIT_ERR_UNSUPPORTED,
+                 shmkit_segment_create(addresses[i], PAGE, &capacity, &other));
+    ck_assert_int_eq(free_pages(), before);
+  }
+}
+END_TEST
+
+START_TEST(a_size_that_is_no_multiple_is_refused) {
+  const shmkit_segment_options options = {.flags = SHMKIT_HUGE_PAGES};
+  shmkit_segment *segment = NULL;
+  assert_fails(-EINVAL, shmkit_segment_create("memfd:x", PAGE + 1, &options, &segment));
+  assert_message_has("multiple");
+}
+END_TEST
+
+START_TEST(too_few_huge_pages_are_said_to_be) {
+  const shmkit_segment_options options = {.flags = SHMKIT_HUGE_PAGES};
+  shmkit_segment *segment = NULL;
+  shmkit_status status = shmkit_segment_create("memfd:x", 4000ULL * PAGE, &options, &segment);
+  ck_assert_msg(status == -ENOMEM || status == -ENOSPC, "%d", status);
+  assert_message_has("nr_hugepages");
+  status = shmkit_segment_create("sysv:private", 4000ULL * PAGE, &options, &segment);
+  ck_assert_msg(status == -ENOMEM || status == -ENOSPC, "%d", status);
+}
+END_TEST
+
+START_TEST(received_by_descriptor_it_still_has_them) {
+  const shmkit_segment_options options = {.flags = SHMKIT_HUGE_PAGES};
+  char address[32];
+  int fd = -1;
+  shmkit_segment *segment = create("memfd:x", PAGE, &options);
+  assert_done(shmkit_segment_fileno(segment, &fd));
+  (void)snprintf(address, sizeof address, "fd:%d", fd);
+  shmkit_segment *other = open_segment(address, NULL);
+  use(other);
+  assert_bytes(segment, PAGE - 5, "hello");
+  /* Without a descriptor, through the mapping. */
+  ck_assert_int_eq(close(fd), 0);
+  use(segment);
+  shmkit_segment_free(other);
+  shmkit_segment_free(segment);
+}
+END_TEST
+
+START_TEST(files_on_hugetlbfs_are_segments) {
+  char address[300];
+  const char *directory = path_of(name());
+  const shmkit_segment_options options = {.content = "content", .content_size = 7,
+                                          .flags = SHMKIT_POPULATE};
+  const shmkit_segment_options last = {.lifetime = SHMKIT_LAST};
+  shmkit_segment *segment = NULL;
+  ck_assert_int_eq(mkdir(directory, 0700), 0);
+  ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+  ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+  ck_assert_int_eq(mount("none", directory, "hugetlbfs", 0, "pagesize=2M"), 0);
+  (void)snprintf(address, sizeof address, "file:%s/segment", directory);
+  assert_fails(-EINVAL, shmkit_segment_create(address, 100, NULL, &segment));
+  segment = create(address, PAGE, &options);
+  assert_bytes(segment, 0, "content");
+  use(segment);
+  shmkit_segment *opened = open_segment(address, NULL);
+  use(opened);
+  shmkit_segment_free(opened);
+  assert_done(shmkit_segment_unlink(segment));
+  shmkit_segment_free(segment);
+  segment = create(address, PAGE, &last);
+  shmkit_segment_free(segment);
+  (void)snprintf(address, sizeof address, "%s/segment", directory);
+  ck_assert(!exists(address));
+  ck_assert_int_eq(umount(directory), 0);
+  ck_assert_int_eq(rmdir(directory), 0);
+}
+END_TEST
+
+int main(int argc, char **argv) {
+  const TTest *const cases[] = {
+      anonymous_and_system_v_segments_have_huge_pages,
+      a_size_that_is_no_multiple_is_refused,
+      too_few_huge_pages_are_said_to_be,
+      received_by_descriptor_it_still_has_them,
+      files_on_hugetlbfs_are_segments,
+  };
+  long before = read_number(pool);
+  if (geteuid() != 0) return skip("only root can have huge pages made and mounted");
+  if (free_pages() < WANTED) write_number(pool, before + WANTED);
+  int result = free_pages() < WANTED ? skip("the system has no four huge pages of 2 MiB to spare")
+                                     : run_cases("huge", cases, COUNT(cases), argc, argv);
+  if (read_number(pool) != before) write_number(pool, before);
+  return result;
+}
