@@ -9,7 +9,8 @@ static PyObject *encode(PyObject *object) {
   return object;
 }
 
-PyObject *shmkit_python_text(PyObject *object, const char *name) {
+/* Bytes without NUL; `filename` is for the error, NULL when it is not about a file. */
+static PyObject *parse_text(PyObject *object, const char *name, PyObject *filename) {
   if (!PyUnicode_Check(object) && !PyBytes_Check(object)) {
     PyErr_Format(PyExc_TypeError, "%s must be str or bytes, not %.100s", name,
                  Py_TYPE(object)->tp_name);
@@ -19,18 +20,23 @@ PyObject *shmkit_python_text(PyObject *object, const char *name) {
   if (!bytes) {
     if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) return NULL;
     PyErr_Clear();
-    shmkit_python_fail(-EINVAL, object, "%s %R has characters that bytes cannot say", name, object);
+    shmkit_python_fail(-EINVAL, filename, "%s %R has characters that bytes cannot say", name,
+                       object);
     return NULL;
   }
   if (strlen(PyBytes_AS_STRING(bytes)) == (size_t)PyBytes_GET_SIZE(bytes)) return bytes;
   Py_DECREF(bytes);
-  shmkit_python_fail(-EINVAL, object, "%s %R has a NUL byte inside", name, object);
+  shmkit_python_fail(-EINVAL, filename, "%s %R has a NUL byte inside", name, object);
   return NULL;
+}
+
+PyObject *shmkit_python_text(PyObject *object, const char *name) {
+  return parse_text(object, name, NULL);
 }
 
 PyObject *shmkit_python_address(PyObject *object) {
   if (PyUnicode_Check(object) || PyBytes_Check(object))
-    return shmkit_python_text(object, "address");
+    return parse_text(object, "address", object);
   PyObject *path = PyOS_FSPath(object);
   if (!path) {
     PyErr_Clear();
@@ -38,7 +44,7 @@ PyObject *shmkit_python_address(PyObject *object) {
                  Py_TYPE(object)->tp_name);
     return NULL;
   }
-  PyObject *bytes = shmkit_python_text(path, "path");
+  PyObject *bytes = parse_text(path, "path", path);
   Py_DECREF(path);
   if (!bytes) return NULL;
   PyObject *address = PyBytes_FromFormat("file:%s", PyBytes_AS_STRING(bytes));

@@ -25,7 +25,7 @@ void shmkit_python_prepare(PyObject *segment_type) {
 
 void shmkit_python_register(PyObject *segment_type, PyObject *make_error) {
   if (!PyType_Check(segment_type) || !PyType_IsSubtype((PyTypeObject *)segment_type, native_type)) {
-    PyErr_SetString(PyExc_TypeError, "register() needs a subclass of native.Segment");
+    PyErr_SetString(PyExc_TypeError, "a subclass of native.Segment is needed");
     return;
   }
   Py_INCREF(segment_type);
