@@ -135,7 +135,7 @@ def test_many_creators_of_one_name_make_one_segment(name: str) -> None:
 import os, shmkit, sys
 created = 0
 children = []
-for _ in range(20):
+for _ in range(200):
     child = os.fork()
     if child == 0:
         with shmkit.open_or_create(sys.argv[1], 100000, content=b"whole") as segment:
