@@ -6,6 +6,7 @@
 #ifndef SHMKIT_TESTS_CHECK_H
 #define SHMKIT_TESTS_CHECK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -75,15 +76,15 @@ _Noreturn void check_fail(const char *file, int line, const char *format, ...)
 #define ck_assert_ptr_null(a) ck_assert_ptr_eq(a, NULL)
 #define ck_assert_ptr_nonnull(a) ck_assert_ptr_ne(a, NULL)
 
-#define CHECK_COMPARE_TEXT(a, op, b)                                                               \
+#define CHECK_COMPARE_TEXT(equal, a, b)                                                            \
   do {                                                                                             \
     const char *check_a = (a);                                                                     \
     const char *check_b = (b);                                                                     \
-    ck_assert_msg(strcmp(check_a, check_b) op 0, "%s %s %s failed: \"%s\", \"%s\"", #a, #op, #b,   \
-                  check_a, check_b);                                                               \
+    ck_assert_msg((strcmp(check_a, check_b) == 0) == (equal), "%s is \"%s\", %s is \"%s\"", #a,    \
+                  check_a, #b, check_b);                                                           \
   } while (0)
-#define ck_assert_str_eq(a, b) CHECK_COMPARE_TEXT(a, ==, b)
-#define ck_assert_str_ne(a, b) CHECK_COMPARE_TEXT(a, !=, b)
+#define ck_assert_str_eq(a, b) CHECK_COMPARE_TEXT(true, a, b)
+#define ck_assert_str_ne(a, b) CHECK_COMPARE_TEXT(false, a, b)
 #define ck_assert_mem_eq(a, b, length) ck_assert(memcmp((a), (b), (length)) == 0)
 
 #endif
