@@ -380,8 +380,8 @@ static shmkit_status take_turns(struct request *request, shmkit_segment **out) {
     mine = mine || fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
     status = mine ? open_or_create_once(request, out) : open_existing(request, out);
     if (status == 0) break;
-    bool hopeless = status != SHMKIT_AGAIN && status != -ENOENT &&
-                    !should_take_turns(request, status);
+    bool hopeless =
+        status != SHMKIT_AGAIN && status != -ENOENT && !should_take_turns(request, status);
     uint64_t now = shmkit__now(), left = free_room(directory);
     if (left != room || !mine) changed = now;
     room = left;
@@ -415,8 +415,7 @@ shmkit_status shmkit_segment_open_or_create(const char *address, uint64_t size,
     return open_existing(&request, out);
   }
   do {
-    status = is_large(&request) ? open_existing(&request, out)
-                                : open_or_create_once(&request, out);
+    status = is_large(&request) ? open_existing(&request, out) : open_or_create_once(&request, out);
     if (should_take_turns(&request, status)) status = take_turns(&request, out);
   } while (status == SHMKIT_AGAIN && shmkit__backoff_wait(&backoff));
   if (status != SHMKIT_AGAIN) return status;

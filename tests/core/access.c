@@ -44,8 +44,8 @@ START_TEST(what_reaches_outside_is_refused) {
     uint64_t offset;
     size_t length;
   } bad[] = {
-      {0, SIZE + 1}, {SIZE, 1},       {SIZE + 1, 0},         {SIZE - 1, 2},       {UINT64_MAX, 1},
-      {1, SIZE_MAX}, {UINT64_MAX, 0}, {UINT64_MAX - 5, 10},  {1ULL << 63, 1},     {SIZE, SIZE_MAX},
+      {0, SIZE + 1}, {SIZE, 1},       {SIZE + 1, 0},        {SIZE - 1, 2},   {UINT64_MAX, 1},
+      {1, SIZE_MAX}, {UINT64_MAX, 0}, {UINT64_MAX - 5, 10}, {1ULL << 63, 1}, {SIZE, SIZE_MAX},
   };
   char buffer[SIZE + 1];
   shmkit_segment *segment = begin();
@@ -86,8 +86,7 @@ START_TEST(views_of_every_type_are_in_place) {
     assert_fails(SHMKIT_ERR_RANGE,
                  shmkit_segment_view(segment, (shmkit_type)type, 8ULL << 50, SHMKIT_REST, &span));
     for (size_t offset = 1; offset < unit; offset++) {
-      assert_fails(-EINVAL,
-                   shmkit_segment_view(segment, (shmkit_type)type, offset, 1, &span));
+      assert_fails(-EINVAL, shmkit_segment_view(segment, (shmkit_type)type, offset, 1, &span));
       assert_message_has("misaligned");
     }
   }

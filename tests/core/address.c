@@ -68,9 +68,12 @@ START_TEST(the_kind_and_the_name_are_parts_of_the_address) {
     const char *text, *name;
     shmkit_kind kind;
   } expected[] = {
-      {"frames", "frames", SHMKIT_POSIX},      {"sysv:0x5eed", "0x5eed", SHMKIT_SYSV},
-      {"sysv:id=42", "id=42", SHMKIT_SYSV},    {"memfd:frames", "frames", SHMKIT_MEMFD},
-      {"fd:7", "7", SHMKIT_FD},                {"file:/a/b", "/a/b", SHMKIT_FILE},
+      {"frames", "frames", SHMKIT_POSIX},
+      {"sysv:0x5eed", "0x5eed", SHMKIT_SYSV},
+      {"sysv:id=42", "id=42", SHMKIT_SYSV},
+      {"memfd:frames", "frames", SHMKIT_MEMFD},
+      {"fd:7", "7", SHMKIT_FD},
+      {"file:/a/b", "/a/b", SHMKIT_FILE},
       {"posix:/file:x", "file:x", SHMKIT_POSIX},
   };
   for (size_t i = 0; i < COUNT(expected); i++) {
@@ -99,8 +102,8 @@ END_TEST
 
 START_TEST(what_cannot_be_a_posix_name_is_refused) {
   static const char *const bad[] = {
-      NULL, "", "/", ".", "..", "/.", "/..", "/a/b", "a/b", "a/", "//a", "posix:", "posix:/",
-      "posix:/.", "posix:/..", "posix://a", "posix:/a/b",
+      NULL, "",    "/",      ".",       "..",       "/.",        "/..",       "/a/b",       "a/b",
+      "a/", "//a", "posix:", "posix:/", "posix:/.", "posix:/..", "posix://a", "posix:/a/b",
   };
   for (size_t i = 0; i < COUNT(bad); i++) assert_bad(-EINVAL, bad[i]);
 }
@@ -117,18 +120,34 @@ END_TEST
 
 START_TEST(what_cannot_be_a_system_v_address_is_refused) {
   static const char *const bad[] = {
-      "sysv:", "sysv:0", "sysv:0x0", "sysv:0x", "sysv:frames", "sysv:-1", "sysv:+1", "sysv: 1",
-      "sysv:1 ", "sysv:0x5eeg", "sysv:4294967296", "sysv:0x100000000",
-      "sysv:99999999999999999999999", "sysv:id=", "sysv:id=-1", "sysv:id=x", "sysv:id=0x10",
-      "sysv:id=2147483648", "sysv:PRIVATE", "sysv:private ",
+      "sysv:",
+      "sysv:0",
+      "sysv:0x0",
+      "sysv:0x",
+      "sysv:frames",
+      "sysv:-1",
+      "sysv:+1",
+      "sysv: 1",
+      "sysv:1 ",
+      "sysv:0x5eeg",
+      "sysv:4294967296",
+      "sysv:0x100000000",
+      "sysv:99999999999999999999999",
+      "sysv:id=",
+      "sysv:id=-1",
+      "sysv:id=x",
+      "sysv:id=0x10",
+      "sysv:id=2147483648",
+      "sysv:PRIVATE",
+      "sysv:private ",
   };
   for (size_t i = 0; i < COUNT(bad); i++) assert_bad(-EINVAL, bad[i]);
 }
 END_TEST
 
 START_TEST(what_cannot_be_a_descriptor_is_refused) {
-  static const char *const bad[] = {"fd:", "fd:-1", "fd:x", "fd:0x7", "fd: 7", "fd:7 ",
-                                    "fd:2147483648", "fd:18446744073709551623"};
+  static const char *const bad[] = {"fd:",   "fd:-1", "fd:x",          "fd:0x7",
+                                    "fd: 7", "fd:7 ", "fd:2147483648", "fd:18446744073709551623"};
   for (size_t i = 0; i < COUNT(bad); i++) assert_bad(-EINVAL, bad[i]);
   assert_bad(-EINVAL, "file:");
 }

@@ -156,7 +156,8 @@ START_TEST(one_thread_closes_while_others_use_it) {
     for (unsigned i = 0; i <= THREADS; i++) {
       work[i] = (struct work){.segment = segment, .start = &barrier};
       ck_assert_int_eq(pthread_create(&threads[i], NULL,
-                                      i < THREADS ? use_until_closed : close_at_once, &work[i]), 0);
+                                      i < THREADS ? use_until_closed : close_at_once, &work[i]),
+                       0);
     }
     for (unsigned i = 0; i <= THREADS; i++) ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
     shmkit_segment_free(segment);

@@ -27,9 +27,19 @@ END_TEST
 START_TEST(misuse_is_what_no_machine_could_do) {
   static const shmkit_status misuse[] = {-EINVAL, -ENAMETOOLONG, SHMKIT_ERR_RANGE,
                                          SHMKIT_ERR_CLOSED};
-  static const shmkit_status others[] = {
-      0, SHMKIT_AGAIN, -ENOENT, -EEXIST, -EACCES, -EPERM, -ENOSPC, -ENOMEM, -EBUSY,
-      SHMKIT_ERR_TRUNCATED, SHMKIT_ERR_UNSUPPORTED, SHMKIT_ERR_INCOMPATIBLE, SHMKIT_ERR_CORRUPT};
+  static const shmkit_status others[] = {0,
+                                         SHMKIT_AGAIN,
+                                         -ENOENT,
+                                         -EEXIST,
+                                         -EACCES,
+                                         -EPERM,
+                                         -ENOSPC,
+                                         -ENOMEM,
+                                         -EBUSY,
+                                         SHMKIT_ERR_TRUNCATED,
+                                         SHMKIT_ERR_UNSUPPORTED,
+                                         SHMKIT_ERR_INCOMPATIBLE,
+                                         SHMKIT_ERR_CORRUPT};
   for (size_t i = 0; i < COUNT(misuse); i++) ck_assert(shmkit_error_is_misuse(misuse[i]));
   for (size_t i = 0; i < COUNT(others); i++) ck_assert(!shmkit_error_is_misuse(others[i]));
 }
@@ -121,9 +131,9 @@ START_TEST(types_have_names_and_sizes) {
     shmkit_type type;
     size_t size;
   } expected[] = {
-      {"i8", SHMKIT_I8, 1},   {"i16", SHMKIT_I16, 2}, {"i32", SHMKIT_I32, 4},
-      {"i64", SHMKIT_I64, 8}, {"u8", SHMKIT_U8, 1},   {"u16", SHMKIT_U16, 2},
-      {"u32", SHMKIT_U32, 4}, {"u64", SHMKIT_U64, 8}, {"f32", SHMKIT_F32, 4},
+      {"i8", SHMKIT_I8, 1},   {"i16", SHMKIT_I16, 2},   {"i32", SHMKIT_I32, 4},
+      {"i64", SHMKIT_I64, 8}, {"u8", SHMKIT_U8, 1},     {"u16", SHMKIT_U16, 2},
+      {"u32", SHMKIT_U32, 4}, {"u64", SHMKIT_U64, 8},   {"f32", SHMKIT_F32, 4},
       {"f64", SHMKIT_F64, 8}, {"bool", SHMKIT_BOOL, 1}, {"char", SHMKIT_CHAR, 1},
   };
   for (size_t i = 0; i < COUNT(expected); i++) {

@@ -69,8 +69,11 @@ static unsigned drafts(void) {
 
 /* What every kernel must do: make, open, grow, end. */
 static void live_a_whole_life(void) {
-  const shmkit_segment_options options = {.lifetime = SHMKIT_LAST, .capacity = MIB, .mode = 0640,
-                                          .content = "content", .content_size = 7};
+  const shmkit_segment_options options = {.lifetime = SHMKIT_LAST,
+                                          .capacity = MIB,
+                                          .mode = 0640,
+                                          .content = "content",
+                                          .content_size = 7};
   struct stat status;
   shmkit_segment *second = NULL;
   mode_t before = umask(077);

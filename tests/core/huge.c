@@ -110,8 +110,8 @@ END_TEST
 START_TEST(files_on_hugetlbfs_are_segments) {
   char address[300];
   const char *directory = path_of(name());
-  const shmkit_segment_options options = {.content = "content", .content_size = 7,
-                                          .flags = SHMKIT_POPULATE};
+  const shmkit_segment_options options = {
+      .content = "content", .content_size = 7, .flags = SHMKIT_POPULATE};
   const shmkit_segment_options last = {.lifetime = SHMKIT_LAST};
   shmkit_segment *segment = NULL;
   ck_assert_int_eq(mkdir(directory, 0700), 0);

@@ -52,8 +52,7 @@ __attribute__((no_sanitize("thread"))) static void *write_for_ever(void *data) {
 static void create_and_exit_while_a_thread_writes(void *options) {
   pthread_t thread;
   kept = create(name(), 8, options);
-  ck_assert_int_eq(
-      pthread_create(&thread, NULL, write_for_ever, shmkit_segment_data(kept)), 0);
+  ck_assert_int_eq(pthread_create(&thread, NULL, write_for_ever, shmkit_segment_data(kept)), 0);
 }
 
 static void open_and_wait(void *options) {

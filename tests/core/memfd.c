@@ -45,10 +45,13 @@ START_TEST(a_memfd_has_no_name_but_a_descriptor) {
 END_TEST
 
 START_TEST(each_seal_can_be_asked_for_at_creation) {
-  static const uint32_t each[] = {SHMKIT_SEAL_SEAL, SHMKIT_SEAL_SHRINK, SHMKIT_SEAL_GROW,
-                                  SHMKIT_SEAL_WRITE, SHMKIT_SEAL_FUTURE_WRITE,
-                                  SHMKIT_SEAL_FUTURE_WRITE | SHMKIT_SEAL_SEAL |
-                                      SHMKIT_SEAL_SHRINK | SHMKIT_SEAL_GROW};
+  static const uint32_t each[] = {SHMKIT_SEAL_SEAL,
+                                  SHMKIT_SEAL_SHRINK,
+                                  SHMKIT_SEAL_GROW,
+                                  SHMKIT_SEAL_WRITE,
+                                  SHMKIT_SEAL_FUTURE_WRITE,
+                                  SHMKIT_SEAL_FUTURE_WRITE | SHMKIT_SEAL_SEAL | SHMKIT_SEAL_SHRINK |
+                                      SHMKIT_SEAL_GROW};
   for (size_t i = 0; i < COUNT(each); i++) {
     const shmkit_segment_options options = {.seals = each[i]};
     shmkit_segment *segment = create("memfd:x", 100, &options);

@@ -112,8 +112,8 @@ START_TEST(files_on_a_disk_are_segments_too) {
   char address[300], path[] = "/var/tmp/shmkit-test-XXXXXX";
   ck_assert_ptr_nonnull(mkdtemp(path));
   (void)snprintf(address, sizeof address, "file:%s/segment", path);
-  const shmkit_segment_options options = {.capacity = MIB, .mode = 0640, .content = "hello",
-                                          .content_size = 5};
+  const shmkit_segment_options options = {
+      .capacity = MIB, .mode = 0640, .content = "hello", .content_size = 5};
   shmkit_segment *segment = create(address, 100, &options), *second = NULL;
   assert_fails(-EEXIST, shmkit_segment_create(address, 100, NULL, &second));
   shmkit_segment *opened = open_segment(address, NULL);

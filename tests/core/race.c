@@ -144,9 +144,9 @@ static void open_or_create_and_unlink(void *unused) {
 }
 
 START_TEST(whoever_opens_while_others_create_and_unlink_sees_all_or_nothing) {
-  static void (*const roles[])(void *) = {create_and_unlink,         create_and_unlink,
-                                          open_and_look,             open_and_look,
-                                          open_or_create_and_unlink, open_or_create_and_unlink};
+  static void (*const roles[])(void *) = {
+      create_and_unlink, create_and_unlink,         open_and_look,
+      open_and_look,     open_or_create_and_unlink, open_or_create_and_unlink};
   pid_t children[COUNT(roles)];
   fill_content();
   for (size_t i = 0; i < COUNT(roles); i++) children[i] = start(roles[i], NULL);

@@ -198,9 +198,8 @@ END_TEST
 
 START_TEST(options_that_do_not_apply_to_opening_are_refused) {
   static const shmkit_segment_options bad[] = {
-      {.flags = SHMKIT_SPARSE}, {.flags = SHMKIT_HUGE_PAGES}, {.flags = 1U << 31},
-      {.mode = 0600},           {.lifetime = SHMKIT_LAST},    {.seals = SHMKIT_SEAL_SEAL},
-      {.content = ""},
+      {.flags = SHMKIT_SPARSE},  {.flags = SHMKIT_HUGE_PAGES}, {.flags = 1U << 31}, {.mode = 0600},
+      {.lifetime = SHMKIT_LAST}, {.seals = SHMKIT_SEAL_SEAL},  {.content = ""},
   };
   shmkit_segment *segment = create(name(), 8, NULL), *opened = NULL;
   for (size_t i = 0; i < COUNT(bad); i++) {
@@ -270,11 +269,20 @@ END_TEST
 
 START_TEST(a_creator_that_makes_no_sense_is_not_believed) {
   static const char *const bad[] = {
-      "", "1", "1 2", "2 1 2 3 boot program", "1 -5 2 3 boot program", "1 0 2 3 boot program",
-      "1 x y z boot program", "1 1 2 3 boot", "1 1 2 3 boot a-name-of-more-than-15-bytes",
+      "",
+      "1",
+      "1 2",
+      "2 1 2 3 boot program",
+      "1 -5 2 3 boot program",
+      "1 0 2 3 boot program",
+      "1 x y z boot program",
+      "1 1 2 3 boot",
+      "1 1 2 3 boot a-name-of-more-than-15-bytes",
       "1 1 2 3 0123456789012345678901234567890123456789 program",
-      "1 99999999999999999999999 2 3 boot program", "1 1 2 3 boot esc\x1b[2J",
-      "1 1 2 3 bo\x1bot program", "1 1 2 3 boot line\nfeed",
+      "1 99999999999999999999999 2 3 boot program",
+      "1 1 2 3 boot esc\x1b[2J",
+      "1 1 2 3 bo\x1bot program",
+      "1 1 2 3 boot line\nfeed",
   };
   shmkit_creator creator = {.pid = 77};
   char large[1000];

@@ -18,8 +18,7 @@
 
 #include <shmkit/shmkit.h>
 
-#define CHECK(condition)                                                                           \
-  ((condition) ? (void)0 : fail(__LINE__, #condition))
+#define CHECK(condition) ((condition) ? (void)0 : fail(__LINE__, #condition))
 
 static void fail(int line, const char *condition) {
   (void)fprintf(stderr, "smoke.c:%d: not so: %s (last message: %s)\n", line, condition,
@@ -48,8 +47,8 @@ static void check_fields(shmkit_segment *segment) {
 }
 
 static shmkit_segment *make(const char *name) {
-  const shmkit_segment_options options = {.lifetime = SHMKIT_LAST, .capacity = CAPACITY,
-                                          .content = "made", .content_size = 4};
+  const shmkit_segment_options options = {
+      .lifetime = SHMKIT_LAST, .capacity = CAPACITY, .content = "made", .content_size = 4};
   shmkit_segment *segment = NULL;
   CHECK(shmkit_segment_create(name, SIZE, &options, &segment) == 0);
   put_fields(segment);
@@ -67,7 +66,8 @@ static void meet(const char *name) {
   CHECK(shmkit_segment_read(segment, 0, made, 4) == 0 && memcmp(made, "made", 4) == 0);
   check_fields(segment);
   shmkit_status known = shmkit_segment_creator(segment, &creator);
-  CHECK(known == SHMKIT_ERR_UNSUPPORTED || (known == 0 && strstr(creator.program, "smoke") != NULL));
+  CHECK(known == SHMKIT_ERR_UNSUPPORTED ||
+        (known == 0 && strstr(creator.program, "smoke") != NULL));
   CHECK(shmkit_segment_grow(segment, LARGE) == 0);
   CHECK(shmkit_segment_write(segment, LARGE - 8, "answered", 8) == 0);
   shmkit_segment_free(segment);

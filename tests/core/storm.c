@@ -22,8 +22,8 @@ enum { WORKERS = 6, SIZE = 4096, SECONDS = 2 };
 /* What the counters in shared memory count. */
 enum { ROUNDS, UNLINKS_BEGUN, UNLINKS_DONE, CREATED, KILLED };
 
-static const shmkit_segment_options last = {.lifetime = SHMKIT_LAST, .content = "complete",
-                                            .content_size = 8};
+static const shmkit_segment_options last = {
+    .lifetime = SHMKIT_LAST, .content = "complete", .content_size = 8};
 static const shmkit_segment_options readonly = {.flags = SHMKIT_READONLY};
 static const shmkit_segment_options impossible = {.capacity = 1ULL << 62};
 
@@ -193,8 +193,8 @@ START_TEST(when_all_are_killed_the_next_begins_anew) {
     for (int i = 0; i < WORKERS; i++) victims[i] = start(attach_until_killed, NULL);
     while (count(ROUNDS) < rounds) (void)sched_yield();
     for (int i = 0; i < WORKERS; i++) kill_child(victims[i]);
-    shmkit_status status = shmkit_segment_open(name(), random_below(2) ? &readonly : NULL,
-                                               &segment);
+    shmkit_status status =
+        shmkit_segment_open(name(), random_below(2) ? &readonly : NULL, &segment);
     ensure_msg(status == -ENOENT, "%d: %s", status, shmkit_error_message());
     ensure(!exists(path_of(name())));
   }
@@ -236,10 +236,8 @@ END_TEST
 
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
-      leavers_leave_nothing_and_rob_nobody,
-      when_all_have_left_the_name_is_gone,
-      what_the_killed_leave_is_taken_by_the_next,
-      when_all_are_killed_the_next_begins_anew,
+      leavers_leave_nothing_and_rob_nobody,          when_all_have_left_the_name_is_gone,
+      what_the_killed_leave_is_taken_by_the_next,    when_all_are_killed_the_next_begins_anew,
       unlinking_and_creating_in_between_robs_nobody,
   };
   return run_cases("storm", cases, COUNT(cases), argc, argv);

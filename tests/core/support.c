@@ -124,7 +124,7 @@ static void begin_case(void) {
 static void end_case(void) {
   ensure_msg(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "a child is left");
   ensure_msg(open_descriptors() == run.descriptors, "%u descriptors were open, now %u",
-                run.descriptors, open_descriptors());
+             run.descriptors, open_descriptors());
   ensure_msg(names_left() == 0, "a name is left in " DIRECTORY);
   ensure_msg(sweep_sysv(false, getpid()) == 0, "a System V segment is left");
 }
@@ -214,18 +214,18 @@ static const char *why_unfit(const char *message) {
 void assert_status(shmkit_status expected, shmkit_status status, const char *call, const char *file,
                    int line) {
   const char *message = shmkit_error_message();
-  ensure_msg(status == expected, "%s:%d: %s is %d (%s), not %d (%s); last message: %s", file,
-                line, call, status, shmkit_error_name(status), expected,
-                shmkit_error_name(expected), message);
+  ensure_msg(status == expected, "%s:%d: %s is %d (%s), not %d (%s); last message: %s", file, line,
+             call, status, shmkit_error_name(status), expected, shmkit_error_name(expected),
+             message);
   if (status >= 0) return;
   const char *unfit = why_unfit(message);
   ensure_msg(unfit == NULL, "%s:%d: the message of %s %s: \"%s\"", file, line, call, unfit,
-                message);
+             message);
 }
 
 void assert_message_has(const char *words) {
   ensure_msg(strstr(shmkit_error_message(), words) != NULL, "\"%s\" does not say \"%s\"",
-                shmkit_error_message(), words);
+             shmkit_error_message(), words);
 }
 
 shmkit_segment *create(const char *address, uint64_t size, const shmkit_segment_options *options) {

@@ -118,7 +118,9 @@ START_TEST(plain_programs_are_peers) {
   ck_assert_int_eq(recvmsg(ends[1], &message, 0), 1);
   ck_assert_int_eq(byte, 's');
   int sent = -1;
-  memcpy(&sent, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof sent);
+  const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  ck_assert_ptr_nonnull(header);
+  memcpy(&sent, CMSG_DATA(header), sizeof sent);
   ck_assert_int_eq(pwrite(sent, "hello", 5, 0), 5);
   assert_bytes(segment, 0, "hello");
   ck_assert_int_eq(close(sent), 0);
