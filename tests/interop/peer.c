@@ -231,87 +231,83 @@ typedef union element {
   char character;
 } element;
 
-static void put_element(shmkit_type type, const element *at) {
+/* What lies at `at` is as large as the type, no larger. */
+static element load(shmkit_type type, const void *at) {
+  element value = {0};
+  memcpy(&value, at, shmkit_type_size(type));
+  return value;
+}
+
+static void put_element(shmkit_type type, element value) {
   switch (type) {
     case SHMKIT_I8:
-      printf(" %d", at->i8);
+      printf(" %d", value.i8);
       break;
     case SHMKIT_I16:
-      printf(" %d", at->i16);
+      printf(" %d", value.i16);
       break;
     case SHMKIT_I32:
-      printf(" %" PRId32, at->i32);
+      printf(" %" PRId32, value.i32);
       break;
     case SHMKIT_I64:
-      printf(" %" PRId64, at->i64);
+      printf(" %" PRId64, value.i64);
       break;
     case SHMKIT_U8:
-      printf(" %u", at->u8);
+      printf(" %u", value.u8);
       break;
     case SHMKIT_U16:
-      printf(" %u", at->u16);
+      printf(" %u", value.u16);
       break;
     case SHMKIT_U32:
-      printf(" %" PRIu32, at->u32);
+      printf(" %" PRIu32, value.u32);
       break;
     case SHMKIT_U64:
-      printf(" %" PRIu64, at->u64);
+      printf(" %" PRIu64, value.u64);
       break;
     case SHMKIT_F32:
-      printf(" %a", (double)at->f32);
+      printf(" %a", (double)value.f32);
       break;
     case SHMKIT_F64:
-      printf(" %a", at->f64);
+      printf(" %a", value.f64);
       break;
     case SHMKIT_BOOL:
-      printf(" %d", at->boolean);
+      printf(" %d", value.boolean);
       break;
     case SHMKIT_CHAR:
-      printf(" %u", (unsigned char)at->character);
+      printf(" %u", (unsigned char)value.character);
       break;
   }
 }
 
-static void set_element(shmkit_type type, element *at, const char *word) {
+static element parse(shmkit_type type, const char *word) {
   int64_t integer = strtoll(word, NULL, 10);
   switch (type) {
     case SHMKIT_I8:
-      at->i8 = (int8_t)integer;
-      break;
+      return (element){.i8 = (int8_t)integer};
     case SHMKIT_I16:
-      at->i16 = (int16_t)integer;
-      break;
+      return (element){.i16 = (int16_t)integer};
     case SHMKIT_I32:
-      at->i32 = (int32_t)integer;
-      break;
+      return (element){.i32 = (int32_t)integer};
     case SHMKIT_I64:
-      at->i64 = integer;
-      break;
+      return (element){.i64 = integer};
     case SHMKIT_U8:
-      at->u8 = (uint8_t)integer;
-      break;
+      return (element){.u8 = (uint8_t)integer};
     case SHMKIT_U16:
-      at->u16 = (uint16_t)integer;
-      break;
+      return (element){.u16 = (uint16_t)integer};
     case SHMKIT_U32:
-      at->u32 = (uint32_t)integer;
-      break;
+      return (element){.u32 = (uint32_t)integer};
     case SHMKIT_U64:
-      at->u64 = strtoull(word, NULL, 10);
-      break;
+      return (element){.u64 = strtoull(word, NULL, 10)};
     case SHMKIT_F32:
-      at->f32 = strtof(word, NULL);
-      break;
+      return (element){.f32 = strtof(word, NULL)};
     case SHMKIT_F64:
-      at->f64 = strtod(word, NULL);
-      break;
+      return (element){.f64 = strtod(word, NULL)};
     case SHMKIT_BOOL:
-      at->boolean = integer != 0;
-      break;
+      return (element){.boolean = integer != 0};
     case SHMKIT_CHAR:
-      at->character = (char)integer;
-      break;
+      return (element){.character = (char)integer};
   }
+  return (element){0};
 }
 
 /* The elements that the next words name; the type through `type`. */
@@ -329,7 +325,7 @@ static shmkit_status get(void) {
   shmkit_span span;
   shmkit_status status = next_span(&type, &span);
   for (uint64_t i = 0; status == 0 && i < span.count; i++) {
-    put_element(type, (const element *)((char *)span.data + i * shmkit_type_size(type)));
+    put_element(type, load(type, (char *)span.data + i * shmkit_type_size(type)));
   }
   return status;
 }
@@ -339,7 +335,8 @@ static shmkit_status set(void) {
   shmkit_span span;
   shmkit_status status = next_span(&type, &span);
   for (uint64_t i = 0; status == 0 && i < span.count; i++) {
-    set_element(type, (element *)((char *)span.data + i * shmkit_type_size(type)), next());
+    element value = parse(type, next());
+    memcpy((char *)span.data + i * shmkit_type_size(type), &value, shmkit_type_size(type));
   }
   return status;
 }
