@@ -81,10 +81,10 @@ END_TEST
 START_TEST(too_few_huge_pages_are_said_to_be) {
   const shmkit_segment_options options = {.flags = SHMKIT_HUGE_PAGES};
   shmkit_segment *segment = NULL;
-  shmkit_status status = shmkit_segment_create("memfd:x", 4000ULL * PAGE, &options, &segment);
+  shmkit_status status = shmkit_segment_create("memfd:x", 500ULL * PAGE, &options, &segment);
   ck_assert_msg(status == -ENOMEM || status == -ENOSPC, "%d", status);
   assert_message_has("nr_hugepages");
-  status = shmkit_segment_create("sysv:private", 4000ULL * PAGE, &options, &segment);
+  status = shmkit_segment_create("sysv:private", 500ULL * PAGE, &options, &segment);
   ck_assert_msg(status == -ENOMEM || status == -ENOSPC, "%d", status);
 }
 END_TEST
