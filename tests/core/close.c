@@ -219,6 +219,41 @@ START_TEST(threads_make_and_end_segments_of_one_name) {
 }
 END_TEST
 
+static void *make_and_end_for_ever(void *argument) {
+  const shmkit_segment_options last = {.lifetime = SHMKIT_LAST};
+  struct work *work = argument;
+  while (!atomic_load(&shared()->stop)) {
+    shmkit_segment *segment = NULL;
+    shmkit_status status = shmkit_segment_open_or_create(name(), 4096, &last, &segment);
+    ensure_msg(status == 0, "%s", shmkit_error_message());
+    if (work->done++ % 2 == 0) assert_done(shmkit_segment_unlink(segment));
+    shmkit_segment_free(segment);
+  }
+  return NULL;
+}
+
+static void make_and_end_in_a_child(void *unused) {
+  (void)unused;
+  const shmkit_segment_options creator = {.lifetime = SHMKIT_CREATOR};
+  shmkit_segment *segment = create(other_name("child"), 4096, &creator);
+  assert_done(shmkit_segment_grow(segment, 4096));
+  shmkit_segment_free(segment);
+}
+
+START_TEST(a_child_forked_while_threads_are_at_work_finds_nothing_locked) {
+  enum { FORKS = 200 };
+  pthread_t threads[2];
+  struct work work[2] = {{.done = 0}, {.done = 1}};
+  for (size_t i = 0; i < COUNT(threads); i++) {
+    ck_assert_int_eq(pthread_create(&threads[i], NULL, make_and_end_for_ever, &work[i]), 0);
+  }
+  for (int i = 0; i < FORKS; i++) finish(start(make_and_end_in_a_child, NULL));
+  atomic_store(&shared()->stop, true);
+  for (size_t i = 0; i < COUNT(threads); i++) ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+  ck_assert(!exists(path_of(name())));
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       closing_unmaps_and_can_be_done_again,
@@ -228,6 +263,7 @@ int main(int argc, char **argv) {
       one_thread_closes_while_others_use_it,
       threads_that_close_at_once_close_once,
       threads_make_and_end_segments_of_one_name,
+      a_child_forked_while_threads_are_at_work_finds_nothing_locked,
   };
   return run_cases("close", cases, COUNT(cases), argc, argv);
 }

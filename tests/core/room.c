@@ -224,6 +224,36 @@ START_TEST(room_for_a_small_one_is_enough_too) {
 }
 END_TEST
 
+/* ---- A machine without /proc ---------------------------------------------------------------- */
+
+static void live_without_proc(void *unused) {
+  (void)unused;
+  const shmkit_segment_options roomy = {.capacity = MIB};
+  mount_shm("size=4m");
+  ensure(umount2("/proc", MNT_DETACH) == 0 || mount_at("/proc", "size=4k"));
+  shmkit_segment *segment = NULL;
+  shmkit_status status = shmkit_segment_create(name(), 100, &roomy, &segment);
+  /* Before Linux 6.10 only the privileged can give a file its name without /proc. */
+  if (status == 0) {
+    shmkit_segment *opened = open_segment(name(), &roomy);
+    assert_done(shmkit_segment_write(opened, 0, "hello", 5));
+    assert_bytes(segment, 0, "hello");
+    status = shmkit_segment_grow(segment, 64 * KIB);
+    ensure(status < 0);
+    assert_message_has("again");
+    shmkit_segment_free(opened);
+    assert_done(shmkit_segment_unlink(segment));
+    shmkit_segment_free(segment);
+  }
+  ensure(!exists(path_of(name())));
+}
+
+START_TEST(without_proc_what_needs_it_says_so) {
+  /* In a child, because what looks around after the case needs /proc as well. */
+  finish(start(live_without_proc, NULL));
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       no_room_is_an_error_that_names_the_limit,
@@ -235,6 +265,7 @@ int main(int argc, char **argv) {
       room_for_one_is_room_enough_for_all,
       room_for_one_is_enough_also_when_it_is_all_there_is,
       room_for_a_small_one_is_enough_too,
+      without_proc_what_needs_it_says_so,
   };
   if (!become_able_to_mount()) return skip("no mount namespace of one's own is permitted here");
   return run_cases("room", cases, COUNT(cases), argc, argv);
