@@ -38,7 +38,7 @@ static bool become_able_to_mount(void) {
 }
 
 static bool mount_at(const char *path, const char *options) {
-  return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+  return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/dev/shm", NULL, MS_PRIVATE, NULL) == 0 &&
          mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) == 0;
 }
 
