@@ -30,15 +30,18 @@ COMPILERS = {
 }
 
 
+# gcc is what the project is built with; clang is asked where there is one.
+present = [c for c in COMPILERS if c.startswith("g") or shutil.which(c)]
+every_compiler = pytest.mark.parametrize("compiler", present)
+
+
 def compile_source(compiler: str, source: str) -> None:
-    if not shutil.which(compiler):
-        pytest.skip(f"there is no {compiler}")
     command = [compiler, *COMPILERS[compiler], "-Werror", "-fsyntax-only", f"-I{INCLUDE}", "-"]
     done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("compiler", COMPILERS)
+@every_compiler
 @pytest.mark.parametrize("header", HEADERS, ids=lambda header: header.name)
 def test_header_compiles_alone_and_twice(header: Path, compiler: str) -> None:
     line = f"#include <shmkit/{header.name}>\n"
@@ -46,7 +49,7 @@ def test_header_compiles_alone_and_twice(header: Path, compiler: str) -> None:
     compile_source(compiler, line + line + "extern int declaration;\n")
 
 
-@pytest.mark.parametrize("compiler", COMPILERS)
+@every_compiler
 def test_initialiser_of_the_options_compiles(compiler: str) -> None:
     compile_source(
         compiler,
