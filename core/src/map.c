@@ -28,6 +28,10 @@ shmkit_status shmkit__segment_prepare_memory(shmkit_segment *self, const char *v
   size_t size = self->size;
   if (self->flags & SHMKIT_POPULATE) {
     int error = shmkit__os_populate(self->memory, size, !self->readonly);
+    /* A page of a sparse file for which there is no room. */
+    if (error == -EFAULT && self->fd >= 0 && !self->readonly) {
+      return shmkit__room_fail(self->fd, NULL, self->address, verb, size);
+    }
     if (error != 0) {
       return shmkit__fail_errno(-error, self->address, "cannot %s %s: populating %zu bytes", verb,
                                 self->address, size);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -137,67 +138,87 @@ START_TEST(a_segment_of_no_bytes_opens_with_a_capacity_and_grows) {
 }
 END_TEST
 
-enum { GROWERS = 6, STEPS = 40 };
+enum { GROWERS = 6, STEPS = 100, STEP = 10007 };
 
-/* Grow in steps that others take as well, and mark one byte of each step, which must stay. */
-static void grow_in_steps(shmkit_segment *segment, unsigned which) {
+/* Grow in steps that all take at once, and mark one of the first new bytes of each step, which must
+ * stay: a grower that comes late must not clear what the first has given to the others. */
+static void grow_in_steps(shmkit_segment *segment, pthread_barrier_t *barrier, unsigned which) {
   unsigned char *data = shmkit_segment_data(segment);
-  for (unsigned step = 1; step <= STEPS; step++) {
-    uint64_t size = step * 10007U;
+  for (unsigned step = 0; step < STEPS; step++) {
+    uint64_t size = (step + 1) * STEP;
+    (void)pthread_barrier_wait(barrier);
     assert_done(shmkit_segment_grow(segment, size));
     ensure(shmkit_segment_size(segment) >= size);
-    data[size - 1 - which] = (unsigned char)(which + 1);
+    data[step * STEP + 1 + which] = (unsigned char)(which + 1);
   }
 }
 
 static void assert_all_marks(shmkit_segment *segment) {
   const unsigned char *data = shmkit_segment_data(segment);
-  for (unsigned step = 1; step <= STEPS; step++) {
+  for (unsigned step = 0; step < STEPS; step++) {
     for (unsigned which = 0; which < GROWERS; which++) {
-      ck_assert_uint_eq(data[step * 10007U - 1 - which], which + 1);
+      ck_assert_uint_eq(data[step * STEP + 1 + which], which + 1);
     }
   }
 }
 
+/* For threads and processes alike. */
+static pthread_barrier_t *new_barrier(void) {
+  pthread_barrierattr_t attributes;
+  pthread_barrier_t *barrier =
+      mmap(NULL, sizeof *barrier, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ck_assert_ptr_ne(barrier, MAP_FAILED);
+  ck_assert_int_eq(pthread_barrierattr_init(&attributes), 0);
+  ck_assert_int_eq(pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED), 0);
+  ck_assert_int_eq(pthread_barrier_init(barrier, &attributes, GROWERS), 0);
+  return barrier;
+}
+
 struct grower {
   shmkit_segment *segment;
+  pthread_barrier_t *barrier;
   unsigned which;
 };
 
 static void *grow_in_a_thread(void *argument) {
   const struct grower *grower = argument;
-  grow_in_steps(grower->segment, grower->which);
+  grow_in_steps(grower->segment, grower->barrier, grower->which);
   return NULL;
 }
 
 START_TEST(many_threads_grow_one_segment) {
   pthread_t threads[GROWERS];
   struct grower growers[GROWERS];
+  pthread_barrier_t *barrier = new_barrier();
   shmkit_segment *segment = create(name(), 1, &roomy);
   for (unsigned i = 0; i < GROWERS; i++) {
-    growers[i] = (struct grower){segment, i};
+    growers[i] = (struct grower){segment, barrier, i};
     ck_assert_int_eq(pthread_create(&threads[i], NULL, grow_in_a_thread, &growers[i]), 0);
   }
   for (unsigned i = 0; i < GROWERS; i++) ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-  ck_assert_uint_eq(file_size(), STEPS * 10007U);
+  ck_assert_uint_eq(file_size(), STEPS * STEP);
   assert_all_marks(segment);
   end(segment);
 }
 END_TEST
 
-static void grow_in_a_process(void *which) {
+static void grow_in_a_process(void *argument) {
+  const struct grower *grower = argument;
   shmkit_segment *segment = open_segment(name(), &roomy);
-  grow_in_steps(segment, *(const unsigned *)which);
+  grow_in_steps(segment, grower->barrier, grower->which);
   shmkit_segment_free(segment);
 }
 
 START_TEST(many_processes_grow_one_segment) {
   pid_t children[GROWERS];
+  struct grower grower = {.barrier = new_barrier()};
   shmkit_segment *segment = create(name(), 1, &roomy);
-  for (unsigned i = 0; i < GROWERS; i++) children[i] = start(grow_in_a_process, &i);
+  for (; grower.which < GROWERS; grower.which++) {
+    children[grower.which] = start(grow_in_a_process, &grower);
+  }
   finish_all(children, GROWERS);
   assert_done(shmkit_segment_refresh(segment));
-  ck_assert_uint_eq(shmkit_segment_size(segment), STEPS * 10007U);
+  ck_assert_uint_eq(shmkit_segment_size(segment), STEPS * STEP);
   assert_all_marks(segment);
   end(segment);
 }

@@ -147,8 +147,8 @@ START_TEST(a_sparse_segment_reports_no_room_when_written_by_copy) {
   assert_done(shmkit_segment_unlink(segment));
   shmkit_segment_free(segment);
   /* Asked for all pages now, creating it says so. */
-  shmkit_status status = shmkit_segment_create(name(), 16 * MIB, &populated, &other);
-  ensure_msg(status < 0, "%d", status);
+  assert_fails(-ENOSPC, shmkit_segment_create(name(), 16 * MIB, &populated, &other));
+  assert_message_has("1.0 MiB");
   ensure(!exists(path_of(name())));
 }
 END_TEST
