@@ -10,8 +10,11 @@ import sys
 import pytest
 import support
 
-NAMESPACE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-MOUNT = 'mount -t tmpfs -o size=256k tmpfs /dev/shm && exec "$@"'
+# The propagation of / cannot be changed in a chroot; that of /dev/shm is what matters.
+NAMESPACE = ["unshare", "--mount", "--propagation=unchanged"]
+if os.geteuid() != 0:
+    NAMESPACE.append("--map-root-user")
+MOUNT = 'mount --make-private /dev/shm && mount -t tmpfs -o size=256k tmpfs /dev/shm && exec "$@"'
 
 
 def run_on_tiny_tmpfs(code: str) -> str:
