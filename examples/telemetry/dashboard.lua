@@ -5,8 +5,8 @@
 --   dashboard.lua [ADDRESS]    by default: telemetry
 --
 -- In a terminal a picture that is redrawn four times a second and fits the terminal, elsewhere a
--- line each second. It only reads the segment. Ends on SIGINT or SIGTERM, waits while there is no
--- sampler, and may be killed.
+-- line each second. It only reads the segment. Ends on SIGHUP, SIGINT or SIGTERM, waits while there
+-- is no sampler, and may be killed.
 local uv = require "luv"
 local shm = require "shmkit"
 package.path = (arg[0]:match("^.*/") or "./") .. "?.lua;" .. package.path
@@ -131,7 +131,7 @@ local function picture(telemetry, state, width, height)
   local cpu, memory = now[layout.column.cpu], now[layout.column.memory]
   local heading = draw.fit("", 10) .. draw.right("now", 10)
   local graph = graph_width(width)
-  if graph > 0 then heading = heading .. " " .. draw.fit("", graph) end
+  if graph > 0 then heading = heading .. " " .. draw.right("last seconds", graph) end
   for _, statistic in ipairs(statistics_shown(width)) do
     heading = heading .. draw.right(statistic, 11)
   end
@@ -205,8 +205,12 @@ local function say(text)
   io.stderr:write("dashboard: ", text, "\n")
 end
 
+local handlers <const> = {} -- which would be collected otherwise
+
 local function on(signal, action)
-  uv.new_signal():start(signal, action)
+  local handler = uv.new_signal()
+  handler:start(signal, action)
+  handlers[#handlers + 1] = handler
 end
 
 -- Let signals come in for some time.
@@ -242,8 +246,9 @@ if #arg > 1 or (arg[1] or ""):sub(1, 1) == "-" then
   io.stderr:write("usage: dashboard.lua [ADDRESS]\n")
   os.exit(2)
 end
-on("sigint", function() stopped = true end)
-on("sigterm", function() stopped = true end)
+for _, signal in ipairs {"sighup", "sigint", "sigterm"} do
+  on(signal, function() stopped = true end)
+end
 if terminal then
   on("sigwinch", function()
     io.write("\27[2J\27[H") -- what was drawn for another width is in disorder

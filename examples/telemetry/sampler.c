@@ -4,7 +4,7 @@
  *
  *   sampler [ADDRESS [RATE]]    by default: telemetry, 50 samples a second
  *
- * Ends on SIGINT or SIGTERM. May be killed: the next sampler goes on where this one stopped, in the
+ * Ends on SIGHUP, SIGINT or SIGTERM. May be killed: the next sampler goes on where this one stopped, in the
  * same segment, for those who still have it open. With the last of them, the segment goes.
  */
 #include <errno.h>
@@ -181,6 +181,7 @@ int main(int argc, char **argv) {
     return 2;
   }
   struct sigaction action = {.sa_handler = stop}; /* without SA_RESTART: sleeping ends */
+  (void)sigaction(SIGHUP, &action, NULL);
   (void)sigaction(SIGINT, &action, NULL);
   (void)sigaction(SIGTERM, &action, NULL);
 

@@ -7,7 +7,8 @@ summary.py [ADDRESS [SECONDS]]    by default: telemetry, windows of 10 seconds
 Minimum, mean, maximum and standard deviation of every column, five times a second, computed on the
 memory that the sampler writes to: nothing is copied. With NumPy when it is installed.
 
-Ends on SIGINT or SIGTERM, waits while there is no sampler, and may be killed: the next one goes on.
+Ends on SIGHUP, SIGINT or SIGTERM, waits while there is no sampler, and may be killed: the next one
+goes on.
 """
 
 import math
@@ -24,6 +25,7 @@ except ImportError:
     numpy = None
 
 INTERVAL = 0.2
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 SILENCE = 1.0  # seconds without a sample after which the sampler is held to be gone
 
 
@@ -107,13 +109,13 @@ def wait_for_segment(address):
 
 def end(*_):
     """Handle the first signal; none can disturb the end."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def main(address="telemetry", seconds="10"):
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, end)
     try:
         with wait_for_segment(address) as segment:

@@ -146,7 +146,7 @@ def test_each_may_be_killed_and_started_again(
 
 
 @pytest.mark.parametrize("program", ["sampler", "summary", "dashboard"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_order(
     program: str, number: int, run: Run, attach: Callable[[], Telemetry]
 ) -> None:
