@@ -61,9 +61,9 @@ class Creator(typing.NamedTuple):
 class Segment(native.Segment):
     """Shared memory. create(), open(), open_or_create() and receive() make segments.
 
-    It is a buffer: memoryview(segment), numpy.asarray(segment), file.write(segment). Indices and
-    slices copy, as read() and write() do, and cannot raise SIGBUS when another process truncates
-    the memory; views are the memory itself.
+    It is a buffer: memoryview(segment), numpy.asarray(segment), file.write(segment). Indices,
+    slices, pack() and unpack() copy, as read() and write() do, and cannot raise SIGBUS when another
+    process truncates the memory; views are the memory itself.
 
     Any thread may use it at any time, also while another one closes it. A forked child has it too;
     pickling opens the same address again. Subclasses may add what they like; C makes instances of
@@ -100,19 +100,18 @@ class Segment(native.Segment):
         return self.read()
 
     def pack(self, offset: int, format: str | bytes, *values: typing.Any) -> None:
-        """Put values at a byte offset, in place, in a format of the struct module.
+        """Put values at a byte offset in a format of the struct module. Copies, as write() does.
 
         RangeError when they reach outside, struct.error when they do not fit the format.
         """
-        with self.view("u8", offset, struct.calcsize(format)) as memory:
-            if memory.readonly:
-                self.write(offset, b"")  # Fails, and says so as C does.
-            struct.pack_into(format, memory, 0, *values)
+        size = struct.calcsize(format)
+        if size > self.size:
+            self.read(offset, size)  # Fails, before memory is taken for what cannot be written.
+        self.write(offset, struct.pack(format, *values))
 
     def unpack(self, offset: int, format: str | bytes) -> tuple[typing.Any, ...]:
-        """The values at a byte offset, in a format of the struct module. See pack()."""
-        with self.view("u8", offset, struct.calcsize(format)) as memory:
-            return struct.unpack(format, memory)
+        """The values at a byte offset in a format of the struct module. See pack() and read()."""
+        return struct.unpack(format, self.read(offset, struct.calcsize(format)))
 
     def array(
         self, type: TypeName, shape: int | collections.abc.Iterable[int], offset: int = 0

@@ -161,6 +161,14 @@ function commands.write(slot, offset, bytes)
   return segments[slot]:write(integer(offset), from_hex(bytes))
 end
 
+function commands.pack(slot, offset, format, value)
+  return segments[slot]:pack(integer(offset), format, integer(value))
+end
+
+function commands.unpack(slot, offset, format)
+  return segments[slot]:unpack(integer(offset), format)
+end
+
 function commands.get(slot, type, offset, count)
   local words = {}
   for index, value in ipairs(segments[slot]:view(type, integer(offset), integer(count))) do

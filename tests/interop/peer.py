@@ -88,6 +88,14 @@ def write(slot, offset, data):
     segments[slot].write(int(offset), from_hex(data))
 
 
+def pack(slot, offset, format, value):
+    segments[slot].pack(int(offset), format, int(value))
+
+
+def unpack(slot, offset, format):
+    return segments[slot].unpack(int(offset), format)
+
+
 def get(slot, type, offset, count):
     with segments[slot].view(type, int(offset), int(count)) as view:
         if type in ("f32", "f64"):
@@ -125,6 +133,8 @@ COMMANDS = {
     "info": info,
     "read": read,
     "write": write,
+    "pack": pack,
+    "unpack": unpack,
     "get": get,
     "set": set_,
 }

@@ -178,6 +178,13 @@ class Peer:
     def write(self, slot: int, offset: int, data: bytes) -> None:
         self.call("write", slot, offset, _encode(data))
 
+    def pack(self, slot: int, offset: int, format: str, value: int) -> None:
+        """Not in C, which has no formats; for one integer."""
+        self.call("pack", slot, offset, format, value)
+
+    def unpack(self, slot: int, offset: int, format: str) -> int:
+        return int(self.call("unpack", slot, offset, format)[0])
+
     def get(self, slot: int, type: str, offset: int, count: int) -> list[float]:
         words = self.call("get", slot, type, offset, count)
         return [float.fromhex(word) if type in ("f32", "f64") else int(word) for word in words]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import array
 import struct
+import sys
 from typing import Any
 
 import pytest
@@ -197,6 +198,11 @@ def test_packing_outside_is_a_range_error(segment: shmkit.Segment) -> None:
             segment.pack(offset, "<I", 1)
         with pytest.raises(shmkit.RangeError, match=segment.address):
             segment.unpack(offset, "<I")
+    # Not for want of memory.
+    with pytest.raises(shmkit.RangeError, match=segment.address):
+        segment.pack(0, f"{sys.maxsize}x")
+    with pytest.raises(shmkit.RangeError, match=segment.address):
+        segment.unpack(0, f"{sys.maxsize}x")
 
 
 def test_values_that_do_not_fit_their_format_are_struct_errors(segment: shmkit.Segment) -> None:

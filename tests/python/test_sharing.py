@@ -68,6 +68,8 @@ def test_truncation_is_an_error_of_reading_and_writing(segment: shmkit.Segment) 
         lambda: segment[2000],
         lambda: segment[0:2000],
         lambda: segment.__setitem__(2000, 1),
+        lambda: segment.pack(2000, "B", 1),
+        lambda: segment.unpack(2000, "B"),
         lambda: bytes(segment),
     ]:
         with pytest.raises(shmkit.TruncatedError, match=segment.address):
