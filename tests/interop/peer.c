@@ -2,7 +2,7 @@
 /*
  * peer: shmkit for the tests between languages. Reads commands from standard input, one per line,
  * and answers each with a line: "ok" and the results, or "error", the errno, whether it is misuse,
- * and the message. peer.py and peer.lua take the same commands; README of the protocol is peers.py.
+ * and the message. peer.py and peer.lua take the same commands; peers.py describes the protocol.
  *
  * Words are separated by a space. Addresses and bytes are in hexadecimal, "-" when empty; floating
  * numbers as C's %a, so that they survive exactly; other numbers in decimal.
