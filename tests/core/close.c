@@ -244,7 +244,7 @@ static void make_and_end_in_a_child(void *inherited) {
 }
 
 START_TEST(a_child_forked_while_threads_are_at_work_finds_nothing_locked) {
-  enum { FORKS = 200 };
+  enum { FORKS = 500 };
   const shmkit_segment_options last = {.lifetime = SHMKIT_LAST};
   pthread_t threads[2];
   struct work work[2] = {{.done = 0}, {.done = 1}};
