@@ -7,7 +7,8 @@
 
 #include "binding.h"
 
-enum { EVERYTHING = INT32_MAX };
+/* Beyond what any mode can be, so that the library names the limit, and not a conversion. */
+enum { MODE_BOUND = INT32_MAX };
 
 /* Names of numbers; an entry without a name ends a list. */
 typedef struct {
@@ -81,7 +82,7 @@ static const char *to_capacity(lua_State *L, int index, shmkit_segment_options *
 
 static const char *to_mode(lua_State *L, int index, shmkit_segment_options *options) {
   uint64_t mode = 0;
-  const char *problem = shmkit_lua_to_natural(L, index, EVERYTHING, &mode);
+  const char *problem = shmkit_lua_to_natural(L, index, MODE_BOUND, &mode);
   options->mode = (uint32_t)mode;
   return problem;
 }
