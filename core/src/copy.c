@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,7 +14,6 @@
 #include "error.h"
 #include "segment.h"
 
-/* What is there, when it is too little; 0 bytes when nobody knows. */
 static shmkit_status fail_truncated(const shmkit_segment *self, uint64_t offset, size_t length) {
   return shmkit__fail(SHMKIT_ERR_TRUNCATED, self->address,
                       "%s was truncated by another process: the %zu bytes at offset %" PRIu64
@@ -79,36 +79,44 @@ static shmkit_status read_entered(shmkit_segment *self, uint64_t offset, void *b
   return error == 0 ? 0 : fail_copy(self, offset, length, error);
 }
 
+static shmkit_status fail_no_page(const shmkit_segment *self, uint64_t offset, size_t length) {
+  return shmkit__fail(-ENOSPC, self->address,
+                      "no room for %zu bytes at offset %" PRIu64 " of the sparse segment %s",
+                      length, offset, self->address);
+}
+
+/*
+ * Through the mapping: the only way that cannot lengthen a file which a peer is truncating, that
+ * hugetlbfs has, and that is left when a memfd is sealed against all future writing.
+ */
 static shmkit_status write_entered(shmkit_segment *self, uint64_t offset, const void *bytes,
                                    size_t length) {
-  struct stat status;
-  int fd = -1, error;
-  shmkit_status result = shmkit__segment_check_range(self, offset, length);
-  if (result != 0) return result;
   if (self->readonly) {
     return shmkit__fail(-EACCES, self->address, "cannot write to %s: it is open read-only",
                         self->address);
   }
+  unsigned char *to = self->memory + offset;
   if (length == 0) return 0;
   if (self->kind == SHMKIT_SYSV) {
-    memcpy(self->memory + offset, bytes, length);
+    memmove(to, bytes, length);
     return 0;
   }
-  if (shmkit__segment_descriptor(self, &fd, &status) == 0) {
-    /* Writing behind the end would lengthen the file again. */
-    if (offset + length > (uint64_t)status.st_size) return fail_truncated(self, offset, length);
-    error = write_file(fd, bytes, length, offset);
-    if (error == 0) return 0;
-    if (error == -ENOSPC) {
-      return shmkit__fail(-ENOSPC, self->address,
-                          "no room for %zu bytes at offset %" PRIu64 " of the sparse segment %s",
-                          length, offset, self->address);
-    }
-    /* Otherwise: hugetlbfs cannot be written to, and a memfd may be sealed against all writing but
-     * through this mapping. */
+  struct stat status;
+  int fd = -1;
+  bool known = shmkit__segment_descriptor(self, &fd, &status) == 0;
+  /* The rest of the last page can be written to, and is not content. */
+  if (known && offset + length > (uint64_t)status.st_size) {
+    return fail_truncated(self, offset, length);
   }
-  error = shmkit__os_copy(self->memory + offset, bytes, length);
-  return error == 0 ? 0 : fail_copy(self, offset, length, error);
+  int error = shmkit__os_copy(to, bytes, length);
+  /* Where that is not permitted; a file that a peer truncates right now gets longer again. */
+  if (known && (error == -EPERM || error == -ENOSYS)) error = write_file(fd, bytes, length, offset);
+  if (error == 0) return 0;
+  if (error == -ENOSPC) return fail_no_page(self, offset, length);
+  /* A page inside the size that is not there, and cannot be made. */
+  bool inside = error == -EFAULT && known && fstat(fd, &status) == 0 &&
+                offset + length <= (uint64_t)status.st_size;
+  return inside ? fail_no_page(self, offset, length) : fail_copy(self, offset, length, error);
 }
 
 shmkit_status shmkit_segment_read(shmkit_segment *self, uint64_t offset, void *buffer,
@@ -120,11 +128,36 @@ shmkit_status shmkit_segment_read(shmkit_segment *self, uint64_t offset, void *b
   return result;
 }
 
+/* Bytes of this very memory, which copying forwards would overwrite before it reads them. */
+static bool overlaps(const shmkit_segment *self, uint64_t offset, const void *bytes,
+                     size_t length) {
+  uintptr_t from = (uintptr_t)bytes, to = (uintptr_t)self->memory + (uintptr_t)offset;
+  return from < to && to - from < length;
+}
+
+static shmkit_status write_own(shmkit_segment *self, uint64_t offset, const void *bytes,
+                               size_t length) {
+  void *copy = malloc(length);
+  if (copy == NULL) {
+    return shmkit__fail(-ENOMEM, self->address, "no memory to move %zu bytes inside %s", length,
+                        self->address);
+  }
+  int error = shmkit__os_copy(copy, bytes, length);
+  shmkit_status result = error == 0 ? write_entered(self, offset, copy, length)
+                                    : fail_copy(self, offset, length, error);
+  free(copy);
+  return result;
+}
+
 shmkit_status shmkit_segment_write(shmkit_segment *self, uint64_t offset, const void *bytes,
                                    size_t length) {
   shmkit_status result = shmkit__segment_enter(self);
   if (result != 0) return result;
-  result = write_entered(self, offset, bytes, length);
+  result = shmkit__segment_check_range(self, offset, length);
+  if (result == 0) {
+    result = (overlaps(self, offset, bytes, length) ? write_own : write_entered)(self, offset,
+                                                                                 bytes, length);
+  }
   shmkit__segment_leave(self);
   return result;
 }

@@ -39,8 +39,7 @@ static size_t append_formatted(size_t length, const char *format, va_list argume
 }
 
 static void remember_address(const char *address) {
-  /* The address may be this buffer: a failure that wraps another. */
-  if (address != last_address) (void)snprintf(last_address, sizeof last_address, "%s", address);
+  (void)snprintf(last_address, sizeof last_address, "%s", address);
 }
 
 shmkit_status shmkit__fail(shmkit_status status, const char *address, const char *format, ...) {
@@ -123,6 +122,7 @@ const char *shmkit_error_address(void) {
   X(EPIPE)                                                                                         \
   X(EROFS)                                                                                         \
   X(ESRCH)                                                                                         \
+  X(ESTALE)                                                                                        \
   X(ETOOMANYREFS)                                                                                  \
   X(ETXTBSY)
 

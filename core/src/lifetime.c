@@ -128,8 +128,9 @@ shmkit_status shmkit__lifetime_unlink_own(const char *path, const char *address,
                                           const struct stat *file) {
   (void)pthread_mutex_lock(&own_removal);
   int error = remove_name(path, fd, file);
-  /* Without a name, nobody will want the removal byte: it may stay locked until the close. */
-  if (error != 0) (void)shmkit__os_lock(fd, SHMKIT__BYTE_REMOVAL, SHMKIT__UNLOCKED);
+  /* Without any name, nobody will want the removal byte: it may stay locked until the close. */
+  if (error != 0 || file->st_nlink > 1)
+    (void)shmkit__os_lock(fd, SHMKIT__BYTE_REMOVAL, SHMKIT__UNLOCKED);
   (void)pthread_mutex_unlock(&own_removal);
   if (error == 0 || error == -ESTALE) return 0;
   return shmkit__lifetime_unlink(path, address, file);
@@ -194,7 +195,12 @@ shmkit_status shmkit__lifetime_attach(const struct shmkit__address *address, int
   struct stat now;
   bool named = address->kind != SHMKIT_FD;
   if (named && is_stale(fd, readonly)) return remove_stale(address, fd, status, readonly);
-  if (shmkit__os_lock(fd, SHMKIT__BYTE_PRESENCE, SHMKIT__SHARED) != 0) return SHMKIT_AGAIN;
+  int error = shmkit__os_lock(fd, SHMKIT__BYTE_PRESENCE, SHMKIT__SHARED);
+  if (error == -EAGAIN) return SHMKIT_AGAIN;
+  if (error != 0) {
+    return shmkit__fail_errno(-error, address->text, "cannot open %s: locking the file",
+                              address->text);
+  }
   if (!named) return 0;
   /* Between opening and locking, the last one may have left and taken the name along. */
   if (fstat(fd, &now) != 0 || now.st_nlink == 0) return SHMKIT_AGAIN;

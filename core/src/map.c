@@ -210,10 +210,20 @@ static shmkit_status grow(shmkit_segment *self, uint64_t size) {
   return result;
 }
 
+/* Whether it is that large already, asking the kernel: a peer may have changed it either way. */
+static bool is_large_enough(shmkit_segment *self, uint64_t size) {
+  struct stat status;
+  int fd = -1;
+  if (self->kind != SHMKIT_SYSV && shmkit__segment_descriptor(self, &fd, &status) == 0) {
+    take_size(self, &status);
+  }
+  return self->size >= size;
+}
+
 shmkit_status shmkit_segment_grow(shmkit_segment *self, uint64_t size) {
   shmkit_status result = shmkit__segment_enter(self);
   if (result != 0) return result;
-  if (size > self->size) {
+  if (!is_large_enough(self, size)) {
     result = check_growth(self, size);
     if (result == 0) result = grow(self, size);
   }

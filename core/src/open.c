@@ -22,7 +22,7 @@ static const char *type_in_words(mode_t mode) {
 shmkit_status shmkit__check_regular(const char *address, const struct stat *status,
                                     const char *verb) {
   if (S_ISREG(status->st_mode)) return 0;
-  return shmkit__fail(S_ISLNK(status->st_mode) ? -ELOOP : -EINVAL, address,
+  return shmkit__fail(S_ISLNK(status->st_mode) ? -ELOOP : SHMKIT_ERR_INCOMPATIBLE, address,
                       "cannot %s %s: it is %s, not a segment", verb, address,
                       type_in_words(status->st_mode));
 }
@@ -123,10 +123,17 @@ static shmkit_status check_options(const struct shmkit__address *address,
   if (options->mode != 0) what = "mode";
   if (options->lifetime != SHMKIT_PERSISTENT) what = "lifetime";
   if (options->seals != 0) what = "seals";
-  if (options->content != NULL) what = "content";
-  if (what == NULL) return 0;
-  return shmkit__fail(-EINVAL, address->text,
-                      "cannot open %s with the option %s: it is for creating", address->text, what);
+  if (options->content != NULL || options->content_size != 0) what = "content";
+  if (what != NULL) {
+    return shmkit__fail(-EINVAL, address->text,
+                        "cannot open %s with the option %s: it is for creating", address->text,
+                        what);
+  }
+  if (address->kind == SHMKIT_POSIX || !(options->flags & SHMKIT_ANY_OWNER)) return 0;
+  return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, address->text,
+                      "cannot open %s with the option any_owner: the owner is checked for posix: "
+                      "only, so leave it out",
+                      address->text);
 }
 
 static shmkit_status check_owner(const struct shmkit__address *address, const struct stat *status,

@@ -49,7 +49,7 @@ int shmkit__os_anonymous(const char *name, mode_t mode, bool huge_pages, int *fd
 /* Open the file behind `fd` anew, so that the two share no locks. Needs the file's permissions. */
 int shmkit__os_reopen(int fd, int flags, int *out);
 
-/* The path that the file behind `fd` had when it was opened or got since, if it still has one. */
+/* The path by which the file behind `fd` was opened; one that it got since is not known. */
 int shmkit__os_path_of(int fd, char *path, size_t size);
 
 /* Make the pages of [from, to) exist, and unless `keep_size`, the file at least `to` long. On

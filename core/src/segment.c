@@ -11,17 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <shmkit/shmkit.h>
-
 #include "error.h"
 
 enum { CLOSED = 1, USER = 2 };
 
 static const char *const lifetime_names[] = {"persistent", "creator", "last"};
-
-const char *shmkit_version(void) {
-  return SHMKIT_VERSION;
-}
 
 const char *shmkit_lifetime_name(shmkit_lifetime lifetime) {
   return (unsigned)lifetime <= SHMKIT_LAST ? lifetime_names[lifetime] : "?";
@@ -84,22 +78,36 @@ static bool is_same_file(const shmkit_segment *self, const struct stat *status) 
   return status->st_dev == self->device && status->st_ino == self->inode;
 }
 
-/* Open the file again by its name, in place of the descriptor `lost`. */
-static int reopen_by_name(shmkit_segment *self, int lost, struct stat *status) {
+/* Open the file by its name, if that leads to it. -ESTALE otherwise. */
+static int open_by_name(const shmkit_segment *self, int flags, int *out, struct stat *status) {
   char buffer[PATH_MAX];
   const char *path = file_path(self, buffer);
-  if (path == NULL) return -EBADF;
-  int flags = (self->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  if (path == NULL) return -ESTALE;
+  flags |= O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   if (self->kind == SHMKIT_POSIX) flags |= O_NOFOLLOW;
-  int fd = open(path, flags);
-  if (fd < 0) return -EBADF;
-  if (fstat(fd, status) == 0 && is_same_file(self, status) &&
-      atomic_compare_exchange_strong(&self->fd, &lost, fd)) {
-    return 0;
-  }
+  *out = open(path, flags);
+  if (*out < 0) return -ESTALE;
+  if (fstat(*out, status) == 0 && is_same_file(self, status)) return 0;
+  (void)close(*out);
+  return -ESTALE;
+}
+
+int shmkit__segment_open_anew(const shmkit_segment *self, int fd, int flags, int *out) {
+  struct stat status;
+  /* By name where it has one: opened through /proc, a file that got its name after it was opened
+   * does not know it, and who receives that descriptor could not take the name away. */
+  if (open_by_name(self, flags, out, &status) == 0) return 0;
+  return shmkit__os_reopen(fd, flags, out);
+}
+
+/* Open the file again by its name, in place of the descriptor `lost`. */
+static int reopen_by_name(shmkit_segment *self, int lost, struct stat *status) {
+  int fd = -1;
+  if (open_by_name(self, self->readonly ? O_RDONLY : O_RDWR, &fd, status) != 0) return -ESTALE;
+  if (atomic_compare_exchange_strong(&self->fd, &lost, fd)) return 0;
   (void)close(fd);
-  /* Another thread may have been faster. */
-  return lost >= 0 && fstat(lost, status) == 0 && is_same_file(self, status) ? 0 : -EBADF;
+  /* Another thread was faster. */
+  return lost >= 0 && fstat(lost, status) == 0 && is_same_file(self, status) ? 0 : -ESTALE;
 }
 
 int shmkit__segment_descriptor(shmkit_segment *self, int *fd, struct stat *status) {
@@ -113,7 +121,7 @@ int shmkit__segment_descriptor(shmkit_segment *self, int *fd, struct stat *statu
 }
 
 shmkit_status shmkit__segment_fail_lost(const shmkit_segment *self) {
-  return shmkit__fail(-EBADF, self->address,
+  return shmkit__fail(-ESTALE, self->address,
                       "the descriptor of %s was closed by other code in this process, and its "
                       "address does not lead to it: open it anew",
                       self->address);
@@ -122,16 +130,16 @@ shmkit_status shmkit__segment_fail_lost(const shmkit_segment *self) {
 /* Whether a number that was this segment's descriptor still is. The same file opened by the user
  * under the same number is told apart by O_NONBLOCK, which shmkit sets and which means nothing on
  * files; a duplicate has the flags that the user gave it. */
-static bool is_ours(const shmkit_segment *self, int fd) {
-  struct stat status;
-  if (fd < 0 || fstat(fd, &status) != 0 || !is_same_file(self, &status)) return false;
+static bool is_ours(const shmkit_segment *self, int fd, struct stat *status) {
+  if (fd < 0 || fstat(fd, status) != 0 || !is_same_file(self, status)) return false;
   int flags = fcntl(fd, F_GETFL);
   return self->duplicate || (flags >= 0 && (flags & O_NONBLOCK));
 }
 
 static void close_descriptor(shmkit_segment *self) {
+  struct stat status;
   int fd = atomic_exchange(&self->fd, -1);
-  if (is_ours(self, fd)) (void)close(fd);
+  if (is_ours(self, fd, &status)) (void)close(fd);
 }
 
 shmkit_status shmkit_segment_fileno(shmkit_segment *self, int *out) {
@@ -145,60 +153,6 @@ shmkit_status shmkit_segment_fileno(shmkit_segment *self, int *out) {
   } else if (shmkit__segment_descriptor(self, out, &status) != 0) {
     result = shmkit__segment_fail_lost(self);
   }
-  shmkit__segment_leave(self);
-  return result;
-}
-
-/* The descriptor and its seals, which only a memfd has. */
-static shmkit_status find_seals(shmkit_segment *self, const char *verb, int *fd, uint32_t *seals) {
-  shmkit_status result = shmkit_segment_fileno(self, fd);
-  if (result != 0) return result;
-  /* Linux answers for any file on a tmpfs; one that has a name cannot be sealed. */
-  bool can = self->kind != SHMKIT_POSIX && shmkit__os_seals(*fd, seals) == 0;
-  if (can) return 0;
-  return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, self->address, "cannot %s %s: only a memfd has seals",
-                      verb, self->address);
-}
-
-static shmkit_status add_seals(shmkit_segment *self, uint32_t seals) {
-  uint32_t present = 0;
-  int fd = -1;
-  shmkit_status result = find_seals(self, "seal", &fd, &present);
-  if (result != 0) return result;
-  int error = shmkit__os_seal(fd, seals);
-  switch (error) {
-    case 0:
-      return 0;
-    case -EBUSY:
-      return shmkit__fail(error, self->address,
-                          "cannot seal %s against writing while it is mapped for writing: create "
-                          "it with that seal and its content, or seal future writing only",
-                          self->address);
-    case -EPERM:
-      return shmkit__fail(error, self->address, "cannot seal %s: %s", self->address,
-                          present & SHMKIT_SEAL_SEAL ? "it is sealed against sealing"
-                                                     : "it is open read-only");
-    default:
-      return shmkit__fail_errno(-error, self->address, "cannot seal %s with 0x%x", self->address,
-                                (unsigned)seals);
-  }
-}
-
-shmkit_status shmkit_segment_seal(shmkit_segment *self, uint32_t seals) {
-  shmkit_status result = shmkit__segment_enter(self);
-  if (result != 0) return result;
-  result = add_seals(self, seals);
-  shmkit__segment_leave(self);
-  return result;
-}
-
-shmkit_status shmkit_segment_seals(shmkit_segment *self, uint32_t *out) {
-  uint32_t seals = 0;
-  int fd = -1;
-  shmkit_status result = shmkit__segment_enter(self);
-  if (result != 0) return result;
-  result = find_seals(self, "ask for the seals of", &fd, &seals);
-  if (result == 0) *out = seals;
   shmkit__segment_leave(self);
   return result;
 }
@@ -245,14 +199,18 @@ static shmkit_status fail_closed(const shmkit_segment *self) {
                       self->address);
 }
 
-shmkit_status shmkit__segment_enter(shmkit_segment *self) {
+static bool try_enter(shmkit_segment *self) {
   uint32_t state = atomic_load_explicit(&self->state, memory_order_relaxed);
   do {
-    if (state & CLOSED) return fail_closed(self);
+    if (state & CLOSED) return false;
     /* Acquire: whoever sees it open sees the mapping that set_open published. */
   } while (!atomic_compare_exchange_weak_explicit(&self->state, &state, state + USER,
                                                   memory_order_acquire, memory_order_relaxed));
-  return 0;
+  return true;
+}
+
+shmkit_status shmkit__segment_enter(shmkit_segment *self) {
+  return try_enter(self) ? 0 : fail_closed(self);
 }
 
 void shmkit__segment_leave(shmkit_segment *self) {
@@ -278,12 +236,12 @@ uint32_t shmkit_segment_pins(const shmkit_segment *self) {
 }
 
 void shmkit_segment_close(shmkit_segment *self) {
-  uint32_t before = atomic_fetch_or_explicit(&self->state, CLOSED, memory_order_acq_rel);
-  if (before & CLOSED) return;
+  if (shmkit_segment_closed(self)) return;
   if (self->lifetime == SHMKIT_CREATOR) {
     shmkit__lifetime_unwatch(self);
     if (self->owner == getpid()) (void)shmkit_segment_unlink(self);
   }
+  uint32_t before = atomic_fetch_or_explicit(&self->state, CLOSED, memory_order_acq_rel);
   if (before == 0) release(self);
 }
 
@@ -295,6 +253,15 @@ void shmkit_segment_free(shmkit_segment *self) {
   free(self);
 }
 
+/* Through the descriptor, when this process opened it for writing; SHMKIT_AGAIN when it did not. */
+static shmkit_status unlink_own(shmkit_segment *self, const char *path) {
+  struct stat file;
+  int fd = self->fd;
+  if (self->readonly || self->duplicate || self->owner != getpid()) return SHMKIT_AGAIN;
+  if (!is_ours(self, fd, &file)) return SHMKIT_AGAIN;
+  return shmkit__lifetime_unlink_own(path, self->address, fd, &file);
+}
+
 shmkit_status shmkit_segment_unlink(shmkit_segment *self) {
   char buffer[PATH_MAX];
   if (self->kind == SHMKIT_SYSV) return shmkit__sysv_unlink_id(self->sysv_id, self->address);
@@ -303,12 +270,14 @@ shmkit_status shmkit_segment_unlink(shmkit_segment *self) {
     return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, self->address,
                         "%s has no name to unlink: it goes with its last user", self->address);
   }
-  struct stat only = {.st_dev = self->device, .st_ino = self->inode};
-  shmkit_status status;
-  int fd = self->fd;
-  if (!self->readonly && !self->duplicate && self->owner == getpid() && is_ours(self, fd)) {
-    status = shmkit__lifetime_unlink_own(path, self->address, fd, &only);
-  } else {
+  shmkit_status status = SHMKIT_AGAIN;
+  /* Closed, it has no descriptor any more, and needs none. */
+  if (try_enter(self)) {
+    status = unlink_own(self, path);
+    shmkit__segment_leave(self);
+  }
+  if (status == SHMKIT_AGAIN) {
+    struct stat only = {.st_dev = self->device, .st_ino = self->inode};
     status = shmkit__lifetime_unlink(path, self->address, &only);
   }
   return status == -ENOENT || status == SHMKIT_AGAIN ? 0 : status;

@@ -78,6 +78,10 @@ void shmkit__segment_set_created(shmkit_segment *self, uint32_t lifetime);
 shmkit_status shmkit__segment_enter(shmkit_segment *self);
 void shmkit__segment_leave(shmkit_segment *self);
 
+/* Close the descriptor of a segment whose mapping is gone, and take the name of a Last segment away
+ * with it when this was the last. */
+void shmkit__segment_depart(shmkit_segment *self);
+
 /* Fail unless [offset, offset + length) is inside the size. */
 shmkit_status shmkit__segment_check_range(const shmkit_segment *self, uint64_t offset,
                                           uint64_t length);
@@ -85,9 +89,14 @@ shmkit_status shmkit__segment_check_range(const shmkit_segment *self, uint64_t o
 /*
  * The descriptor, after a check that it is still this segment's, and what fstat says of it now.
  * One that somebody closed is opened again by name where that still leads to the same file.
- * -EBADF otherwise, with no message: ask shmkit__segment_fail_lost for it.
+ * -ESTALE otherwise, with no message: ask shmkit__segment_fail_lost for it.
  */
 int shmkit__segment_descriptor(shmkit_segment *self, int *fd, struct stat *status);
+
+/* Another description of the file behind the segment's descriptor `fd`, which shares no locks. */
+int shmkit__segment_open_anew(const shmkit_segment *self, int fd, int flags, int *out);
+
+/* The failure for a descriptor that is lost. */
 shmkit_status shmkit__segment_fail_lost(const shmkit_segment *self);
 
 /* ---- Opening and creating (open.c, create.c, sysv.c) ---------------------------------------- */
@@ -98,6 +107,9 @@ shmkit_status shmkit__check_regular(const char *address, const struct stat *stat
 
 shmkit_status shmkit__segment_open_at(const struct shmkit__address *address,
                                       const shmkit_segment_options *options, shmkit_segment **out);
+/* Fail when such a segment cannot be created, whatever exists. */
+shmkit_status shmkit__check_creation(const struct shmkit__address *address, uint64_t size,
+                                     const shmkit_segment_options *options);
 shmkit_status shmkit__segment_create_at(struct shmkit__address *address, uint64_t size,
                                         const shmkit_segment_options *options,
                                         shmkit_segment **out);
@@ -129,7 +141,7 @@ shmkit_status shmkit__lifetime_attach_first(int fd, const char *address);
 /* Remove the name at `path` if it leads to this file and nobody has it open. */
 void shmkit__lifetime_reap(const char *path, dev_t device, ino_t inode);
 
-/* Remove the name at `path`, if it leads to this file when `inode` is not NULL: SHMKIT_AGAIN when
+/* Remove the name at `path`, if it leads to the file `only` when that is not NULL: SHMKIT_AGAIN when
  * it leads to another one. */
 shmkit_status shmkit__lifetime_unlink(const char *path, const char *address,
                                       const struct stat *only);
@@ -137,10 +149,6 @@ shmkit_status shmkit__lifetime_unlink(const char *path, const char *address,
 /* Remove the name at `path` if it leads to a Last segment that nobody has open. Whether it leads
  * nowhere or elsewhere now. */
 bool shmkit__lifetime_reap_stale(const char *path);
-
-/* Close the descriptor of a segment whose mapping is gone, and take the name of a Last segment away
- * with it when this was the last. In segment.c. */
-void shmkit__segment_depart(shmkit_segment *self);
 
 /* The same for a segment that this process itself opened for writing, through its descriptor: saves
  * opening the file once more. */

@@ -92,7 +92,7 @@ static shmkit_status read_stamp(const shmkit_segment *self, int fd, shmkit_creat
   shmkit_creator read;
   ssize_t length = fgetxattr(fd, attribute, text, sizeof text - 1);
   if (length < 0 && errno == ENODATA) {
-    return shmkit__fail(-ENODATA, self->address,
+    return shmkit__fail(-ENOENT, self->address,
                         "nobody wrote down who created %s: it was not made by shmkit",
                         self->address);
   }

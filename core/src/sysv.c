@@ -56,13 +56,12 @@ static shmkit_status find(const struct shmkit__address *address, const char *ver
 
 /* ---- Opening -------------------------------------------------------------------------------- */
 
-static shmkit_status check_options(const struct shmkit__address *address,
-                                   const shmkit_segment_options *options, uint64_t size) {
-  if (options->capacity <= size && !(options->flags & SHMKIT_ANY_OWNER)) return 0;
-  return shmkit__fail(
-      SHMKIT_ERR_UNSUPPORTED, address->text, "%s is a System V segment, which %s", address->text,
-      options->flags & SHMKIT_ANY_OWNER ? "knows no owner check: leave any_owner out"
-                                        : "cannot grow: leave the capacity out");
+static shmkit_status check_capacity(const struct shmkit__address *address,
+                                    const shmkit_segment_options *options, uint64_t size) {
+  if (options->capacity <= size) return 0;
+  return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, address->text,
+                      "%s is a System V segment, which cannot grow: leave the capacity out",
+                      address->text);
 }
 
 /* Map segment `id` into `self`. SHMKIT_AGAIN: it is marked for removal, so its key is free. */
@@ -77,7 +76,7 @@ static shmkit_status attach(shmkit_segment *self, const struct shmkit__address *
   if (shmctl(id, IPC_STAT, &status) != 0) return fail_find(self->address, verb, errno);
   self->size = self->capacity = status.shm_segsz;
   if (address->sysv == SHMKIT__SYSV_KEY && (status.shm_perm.mode & SHM_DEST)) return SHMKIT_AGAIN;
-  shmkit_status result = check_options(address, options, status.shm_segsz);
+  shmkit_status result = check_capacity(address, options, status.shm_segsz);
   return result != 0 ? result : shmkit__segment_prepare_memory(self, verb);
 }
 
@@ -121,7 +120,7 @@ static shmkit_status fail_create(const struct shmkit__address *address, uint64_t
                           "cannot create %s: it exists: open it, use open_or_create, or unlink it",
                           text);
     case EINVAL:
-      return shmkit__fail(-EINVAL, text,
+      return shmkit__fail(-EFBIG, text,
                           "cannot create %s with %" PRIu64 " bytes: more than "
                           "/proc/sys/kernel/shmmax allows%s",
                           text, size,
@@ -157,7 +156,7 @@ static shmkit_status check_creation(const struct shmkit__address *address, uint6
                         "locks that tell who has them open",
                         address->text);
   }
-  shmkit_status status = check_options(address, options, size);
+  shmkit_status status = check_capacity(address, options, size);
   if (status == 0 && !(options->flags & SHMKIT_SPARSE)) {
     status = shmkit__room_check(-1, NULL, address->text, "create", size);
   }

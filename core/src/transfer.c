@@ -11,11 +11,13 @@
 #include "error.h"
 #include "segment.h"
 
-/* Room for a few descriptors more than the one wanted, so as to see and close what was not. */
-enum { DESCRIPTORS = 8 };
+/* Room for a few descriptors more than the one wanted, so as to see and close what was not, and for
+ * what the receiver's socket may be set to add: credentials and a security label. */
+enum { DESCRIPTORS = 8, LABEL_SIZE = 256 };
 union control {
   struct cmsghdr header;
-  char room[CMSG_SPACE(DESCRIPTORS * sizeof(int))];
+  char room[CMSG_SPACE(DESCRIPTORS * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred)) +
+            CMSG_SPACE(LABEL_SIZE)];
 };
 
 /* A signal is reported, not swallowed: waiting must end with Ctrl-C. */
@@ -62,7 +64,7 @@ shmkit_status shmkit_segment_send(shmkit_segment *self, int socket, uint32_t fla
   }
   if (status == 0) {
     bool readonly = self->readonly || (flags & SHMKIT_READONLY);
-    int error = shmkit__os_reopen(own, readonly ? O_RDONLY : O_RDWR, &fd);
+    int error = shmkit__segment_open_anew(self, own, readonly ? O_RDONLY : O_RDWR, &fd);
     if (error != 0) {
       status = shmkit__fail_errno(-error, self->address, "cannot open %s anew to send it",
                                   self->address);
@@ -135,8 +137,15 @@ shmkit_status shmkit_segment_receive(int socket, const shmkit_segment_options *o
     (void)close(fd);
     return status;
   }
-  /* The number that came is in the address: the segment's own descriptor takes its place. */
-  if (dup3(self->fd, fd, O_CLOEXEC) == fd) (void)close(atomic_exchange(&self->fd, fd));
+  /* The number that came is in the address: the segment's own descriptor takes its place. Only
+   * close of that number by another thread can make this fail. */
+  if (dup3(self->fd, fd, O_CLOEXEC) != fd) {
+    status = shmkit__fail_errno(errno, self->address, "cannot receive %s", self->address);
+    shmkit_segment_free(self);
+    (void)close(fd);
+    return status;
+  }
+  (void)close(atomic_exchange(&self->fd, fd));
   *out = self;
   return 0;
 }

@@ -202,9 +202,22 @@ START_TEST(a_peer_that_truncates_for_ever_never_raises_a_signal) {
 }
 END_TEST
 
+START_TEST(the_bytes_may_be_the_segments_own) {
+  shmkit_segment *segment = create(name(), 16, NULL);
+  assert_done(shmkit_segment_write(segment, 0, "abcdefgh", 8));
+  assert_done(shmkit_segment_write(segment, 1, shmkit_segment_data(segment), 8));
+  assert_bytes(segment, 0, "aabcdefgh");
+  assert_done(shmkit_segment_read(segment, 1, shmkit_segment_data(segment), 8));
+  assert_bytes(segment, 0, "abcdefgh");
+  assert_done(shmkit_segment_unlink(segment));
+  shmkit_segment_free(segment);
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       what_was_written_is_read,
+      the_bytes_may_be_the_segments_own,
       what_reaches_outside_is_refused,
       views_of_every_type_are_in_place,
       a_view_of_no_type_is_refused,

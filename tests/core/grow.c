@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -224,10 +225,34 @@ START_TEST(many_processes_grow_one_segment) {
 }
 END_TEST
 
+START_TEST(growing_asks_how_large_it_is_now) {
+  shmkit_segment *segment = create(name(), 2 * 4096, &roomy);
+  assert_done(shmkit_segment_write(segment, 4096, "gone", 4));
+  ck_assert_int_eq(truncate(path_of(name()), 10), 0);
+  assert_done(shmkit_segment_grow(segment, 2 * 4096));
+  ck_assert_uint_eq(file_size(), 2 * 4096);
+  assert_bytes(segment, 4096, "\0\0\0\0");
+  end(segment);
+}
+END_TEST
+
+START_TEST(a_limit_on_file_sizes_is_an_error_not_a_signal) {
+  struct rlimit limit = {.rlim_cur = 64 * KIB, .rlim_max = RLIM_INFINITY};
+  shmkit_segment *segment = create(name(), 4096, &roomy), *other = NULL;
+  ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  assert_fails(-EFBIG, shmkit_segment_create(other_name("b"), 128 * KIB, NULL, &other));
+  assert_fails(-EFBIG, shmkit_segment_grow(segment, 128 * KIB));
+  ck_assert_uint_eq(file_size(), 4096);
+  end(segment);
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       memory_never_moves_when_it_grows,
       growing_to_less_does_nothing,
+      growing_asks_how_large_it_is_now,
+      a_limit_on_file_sizes_is_an_error_not_a_signal,
       a_peer_sees_the_growth_after_a_refresh,
       growth_is_reserved_unless_sparse,
       new_bytes_are_zero_even_where_somebody_wrote_behind_the_end,

@@ -314,6 +314,16 @@ START_TEST(many_watched_segments_end_in_any_order) {
 }
 END_TEST
 
+START_TEST(another_name_of_an_unlinked_segment_can_be_unlinked) {
+  shmkit_segment *segment = create(name(), 8, NULL);
+  const char *hard_link = other_name("hard");
+  ck_assert_int_eq(linkat(AT_FDCWD, path_of(name()), AT_FDCWD, path_of(hard_link), 0), 0);
+  assert_done(shmkit_segment_unlink(segment));
+  assert_done(shmkit_unlink(hard_link));
+  shmkit_segment_free(segment);
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       a_persistent_name_stays,
@@ -331,6 +341,7 @@ int main(int argc, char **argv) {
       a_descriptor_that_was_handed_over_counts,
       a_failed_attempt_to_open_robs_nobody,
       an_explicit_unlink_and_a_new_segment_are_respected,
+      another_name_of_an_unlinked_segment_can_be_unlinked,
       files_have_lifetimes_too,
       many_watched_segments_end_in_any_order,
   };

@@ -46,14 +46,14 @@ END_TEST
 
 START_TEST(a_directory_is_no_segment) {
   ck_assert_int_eq(mkdir(path_of(name()), 0700), 0);
-  assert_refused(-EINVAL, "directory");
+  assert_refused(SHMKIT_ERR_INCOMPATIBLE, "directory");
   ck_assert_int_eq(rmdir(path_of(name())), 0);
 }
 END_TEST
 
 START_TEST(a_fifo_is_no_segment_and_nobody_waits_for_its_other_end) {
   ck_assert_int_eq(mkfifo(path_of(name()), 0600), 0);
-  assert_refused(-EINVAL, "fifo");
+  assert_refused(SHMKIT_ERR_INCOMPATIBLE, "fifo");
   ck_assert_int_eq(unlink(path_of(name())), 0);
 }
 END_TEST
@@ -64,7 +64,7 @@ START_TEST(a_socket_is_no_segment) {
                    (int)sizeof address.sun_path);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-  assert_refused(-EINVAL, "socket");
+  assert_refused(SHMKIT_ERR_INCOMPATIBLE, "socket");
   ck_assert_int_eq(close(fd), 0);
   ck_assert_int_eq(unlink(path_of(name())), 0);
 }
@@ -72,11 +72,11 @@ END_TEST
 
 START_TEST(a_device_is_no_segment) {
   shmkit_segment *segment = NULL;
-  assert_fails(-EINVAL, shmkit_segment_open("file:/dev/null", NULL, &segment));
+  assert_fails(SHMKIT_ERR_INCOMPATIBLE, shmkit_segment_open("file:/dev/null", NULL, &segment));
   assert_message_has("device");
-  assert_fails(-EINVAL, shmkit_segment_open("file:/dev/shm", NULL, &segment));
+  assert_fails(SHMKIT_ERR_INCOMPATIBLE, shmkit_segment_open("file:/dev/shm", NULL, &segment));
   assert_message_has("directory");
-  assert_fails(-EINVAL, shmkit_unlink("file:/dev/null"));
+  assert_fails(SHMKIT_ERR_INCOMPATIBLE, shmkit_unlink("file:/dev/null"));
   ck_assert(exists("/dev/null"));
 }
 END_TEST

@@ -177,7 +177,7 @@ START_TEST(limits_are_named) {
       end(segment);
       continue;
     }
-    ck_assert_msg(status == -EINVAL || status == -ENOSPC || status == -ENOMEM, "%d", status);
+    ck_assert_msg(status == -EFBIG || status == -ENOSPC || status == -ENOMEM, "%d", status);
     ck_assert_str_ne(shmkit_error_message(), "");
   }
 }

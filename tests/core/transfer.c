@@ -155,7 +155,7 @@ START_TEST(what_was_sent_may_be_no_segment) {
   connect_ends(SOCK_STREAM);
   unsigned open = open_descriptors();
   send_plainly(1, 1, ends[0]);
-  assert_fails(-EINVAL, shmkit_segment_receive(ends[1], NULL, &segment));
+  assert_fails(SHMKIT_ERR_INCOMPATIBLE, shmkit_segment_receive(ends[1], NULL, &segment));
   ck_assert_uint_eq(open_descriptors(), open);
   close_ends();
 }
@@ -266,6 +266,32 @@ START_TEST(a_signal_ends_the_wait) {
 }
 END_TEST
 
+START_TEST(who_received_a_segment_takes_its_name_away_as_the_last) {
+  const shmkit_segment_options last = {.lifetime = SHMKIT_LAST};
+  connect_ends(SOCK_STREAM);
+  shmkit_segment *segment = create(name(), 100, &last);
+  assert_done(shmkit_segment_send(segment, ends[0], 0));
+  shmkit_segment *received = receive(NULL);
+  shmkit_segment_free(segment);
+  ck_assert(exists(path_of(name())));
+  shmkit_segment_free(received);
+  ck_assert(!exists(path_of(name())));
+  close_ends();
+}
+END_TEST
+
+START_TEST(credentials_beside_the_descriptor_do_no_harm) {
+  int on = 1;
+  connect_ends(SOCK_STREAM);
+  ck_assert_int_eq(setsockopt(ends[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
+  shmkit_segment *segment = create("memfd:x", 100, NULL);
+  assert_done(shmkit_segment_send(segment, ends[0], 0));
+  shmkit_segment_free(receive(NULL));
+  shmkit_segment_free(segment);
+  close_ends();
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       another_process_receives_the_segment,
@@ -279,6 +305,8 @@ int main(int argc, char **argv) {
       a_system_v_segment_is_sent_as_text,
       no_locks_are_shared_with_the_receiver,
       a_signal_ends_the_wait,
+      who_received_a_segment_takes_its_name_away_as_the_last,
+      credentials_beside_the_descriptor_do_no_harm,
   };
   return run_cases("transfer", cases, COUNT(cases), argc, argv);
 }

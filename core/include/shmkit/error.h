@@ -13,9 +13,9 @@
  * A failed function has changed nothing and written to none of its outputs, unless it says
  * otherwise.
  *
- * The message belongs to the calling thread and stays as it is until the next failure in that
- * thread; success does not clear it. The library never logs, never exits and never installs a
- * signal handler.
+ * The message belongs to the calling thread: ask right after the failure. Success does not clear it,
+ * yet a function that tries several ways and succeeds may have changed it. The library never logs,
+ * never exits and never installs a signal handler.
  */
 #ifndef SHMKIT_ERROR_H
 #define SHMKIT_ERROR_H
@@ -61,7 +61,7 @@ enum {
  * One line of printable text without a final full stop: control characters in names are written
  * as \xNN. Bytes above 0x7f come as they are in the name, so it need not be valid UTF-8.
  *
- * @return memory of the calling thread, valid until its next failure.
+ * @return memory of the calling thread, valid until its next call.
  * Concurrency: any thread; each has its own message.
  */
 SHMKIT_API const char *shmkit_error_message(void);
@@ -70,7 +70,7 @@ SHMKIT_API const char *shmkit_error_message(void);
  * The address that this thread's last failure is about, as the caller gave it or, for an open
  * segment, in canonical form; "" when it was about none.
  *
- * @return memory of the calling thread, valid until its next failure.
+ * @return memory of the calling thread, valid until its next call.
  * Concurrency: any thread; each has its own.
  */
 SHMKIT_API const char *shmkit_error_address(void);

@@ -35,12 +35,16 @@
  * as far as it is mapped. `capacity` is how much address space is mapped. A segment grows in place
  * up to there and its memory never moves; a peer's growth is seen after shmkit_segment_refresh.
  *
- * LIFETIME of the name; the memory itself lives while somebody maps it. Persistent (the default):
- * until somebody unlinks it. Creator: until the creator closes it or exits; a killed creator
- * leaves it. Last: until the last process that has it open closes it, exits or is killed; what a
- * kill leaves is taken away by the next who opens the address, for whom it does not exist. A
- * forked child that keeps its inherited mapping counts as having it open. The sticky bit of its file
- * marks a Last segment; it is for file systems in memory.
+ * LIFETIME of the name; the memory itself lives while somebody maps it.
+ *   Persistent (the default): until somebody unlinks it.
+ *   Creator: until its creator closes it, or ends by exit or by returning from main; one that is
+ *     killed, or ends by _exit or exec, leaves it.
+ *   Last: until the last process that has it open through shmkit closes it or exits. Killed ones do
+ *     not count: the name and the memory that the last one leaves by a kill, by _exit or exec, or
+ *     because it may not write, are taken away by the next who opens or creates the address, for whom
+ *     it does not exist. A forked child that keeps its inherited mapping has it open; a program
+ *     without shmkit does not count. The sticky bit of a file on a tmpfs or hugetlbfs marks a Last
+ *     segment, whoever has set it.
  *
  * CRASHES. Creating leaves nothing, as said. A peer that truncates the file makes every access
  * through the mapping beyond the new end raise SIGBUS; shmkit_segment_read and _write report it
@@ -48,6 +52,8 @@
  *
  * FORK. The child has the same mapping at the same address. It may use and close the segment; the
  * name of a Creator segment goes when the process that made it closes it, not when the child does.
+ * Should another thread of the parent have been inside a call on the segment, the child's mapping
+ * lasts until the child ends.
  *
  * DESCRIPTORS. A segment that has one holds it with close-on-exec. Should the program close all
  * descriptors behind its back, the mapping goes on, and the number is never used for whatever
@@ -95,8 +101,8 @@ enum {
   /** create, memfd and sysv: use huge pages from the system's pool; the size must be a multiple of
    *  their size. For files: create them on a hugetlbfs mount. Cannot grow. */
   SHMKIT_HUGE_PAGES = 1 << 4,
-  /** open, posix: accept a segment that belongs to another user. Without it only segments of the
-   *  caller and of root are, because anybody may have put a file in that place. */
+  /** open, posix only: accept a segment that belongs to another user. Without it only segments of
+   *  the caller and of root are, because anybody may have put a file in that place. */
   SHMKIT_ANY_OWNER = 1 << 5
 };
 
@@ -188,8 +194,8 @@ SHMKIT_API shmkit_status shmkit_segment_create(const char *address, uint64_t siz
  * @param options  see shmkit_segment_options; NULL for the defaults.
  * @param out      the segment, to be ended with shmkit_segment_free.
  * @return 0; -ENOENT; -EACCES (also for a foreign owner, see SHMKIT_ANY_OWNER, and for a descriptor
- *         that does not allow writing); -ELOOP for a symbolic link and -EINVAL for a directory,
- *         fifo or device in place of a segment; SHMKIT_ERR_TRUNCATED for one of 0 bytes, unless a
+ *         that does not allow writing); -ELOOP for a symbolic link and SHMKIT_ERR_INCOMPATIBLE
+ *         for a directory, fifo, socket or device in place of a segment; SHMKIT_ERR_TRUNCATED for one of 0 bytes, unless a
  *         capacity is given; -EINTR when a signal came while waiting for a holder of a lease;
  *         others as for create.
  * Concurrency: any thread.
@@ -202,7 +208,8 @@ SHMKIT_API shmkit_status shmkit_segment_open(const char *address,
  * Open a segment, or create it when there is none; shmkit_segment_created tells which.
  *
  * Many processes may do so at once on one address: one creates, the others get its segment, and no
- * call fails because others reserve room for the same segment meanwhile.
+ * call fails because others reserve room for the same segment meanwhile. For that, creators of POSIX
+ * segments of 1 MiB or more take turns; one waits at most 10 seconds for the others.
  *
  * @param size  bytes; an existing segment may be larger.
  * @return as create and open; SHMKIT_ERR_INCOMPATIBLE when it exists and is smaller; -EBUSY when
@@ -217,8 +224,8 @@ SHMKIT_API shmkit_status shmkit_segment_open_or_create(const char *address, uint
  * Remove the name of a segment: posix, file, and sysv, where the system marks the segment for
  * removal. Whoever has it open keeps the memory.
  *
- * @return 0; -ENOENT; -EACCES or -EPERM; -ELOOP or -EINVAL when something else is in its place,
- *         which is left alone; SHMKIT_ERR_UNSUPPORTED for memfd and fd, which have no name; -EBUSY
+ * @return 0; -ENOENT; -EACCES or -EPERM; -ELOOP or SHMKIT_ERR_INCOMPATIBLE when something else
+ *         is in its place, which is left alone; SHMKIT_ERR_UNSUPPORTED for memfd and fd, which have no name; -EBUSY
  *         when another process holds the removal lock and does not go on.
  * Concurrency: any thread, any number of processes: a name that another process has just created
  *         anew is never removed in place of the one that was found.
@@ -316,7 +323,7 @@ SHMKIT_API bool shmkit_segment_created(const shmkit_segment *self);
 SHMKIT_API bool shmkit_segment_closed(const shmkit_segment *self);
 
 /**
- * The first byte of the memory; NULL when closed. Page-aligned.
+ * The first byte of the memory; NULL when closed, even while pinned. Page-aligned.
  *
  * @return memory of the segment, valid until it is closed and unpinned; it never moves.
  * Concurrency: any thread. Ordering the accesses of several threads or processes to the memory
@@ -348,8 +355,10 @@ SHMKIT_API shmkit_status shmkit_segment_read(shmkit_segment *self, uint64_t offs
                                              size_t length);
 
 /**
- * Copy bytes into the segment. Cannot raise SIGBUS and never changes the size.
+ * Copy bytes into the segment. Cannot raise SIGBUS and never changes the size; where the system does
+ * not permit process_vm_readv, a file that a peer truncates at that moment may become longer again.
  *
+ * @param bytes  may be the segment's own memory.
  * @return as shmkit_segment_read; -EACCES on a read-only segment; -ENOSPC when a sparse segment
  *         gets no room, and then a part may have been written.
  * Concurrency: any thread. Not atomic for readers.
@@ -360,7 +369,7 @@ SHMKIT_API shmkit_status shmkit_segment_write(shmkit_segment *self, uint64_t off
 /**
  * Ask the kernel for the size again, which other processes may have changed.
  *
- * @return 0; SHMKIT_ERR_CLOSED; -EBADF when somebody closed the segment's descriptor and the
+ * @return 0; SHMKIT_ERR_CLOSED; -ESTALE when somebody closed the segment's descriptor and the
  *         address does not lead to it any more.
  * Concurrency: any thread.
  */
@@ -368,7 +377,8 @@ SHMKIT_API shmkit_status shmkit_segment_refresh(shmkit_segment *self);
 
 /**
  * Grow to at least `size` bytes, in place. The new bytes are zero and their room is reserved
- * (except with SHMKIT_SPARSE); all or nothing. Nothing happens when it is that large already.
+ * (except with SHMKIT_SPARSE); all or nothing, except that with SHMKIT_LOCK it has grown when only
+ * locking the new bytes is refused. Nothing happens when it is that large already.
  *
  * @param size  bytes, at most the capacity.
  * @return 0; SHMKIT_ERR_CLOSED; SHMKIT_ERR_RANGE beyond the capacity; -ENOSPC or -ENOMEM;
@@ -382,7 +392,7 @@ SHMKIT_API shmkit_status shmkit_segment_grow(shmkit_segment *self, uint64_t size
  * The segment's descriptor.
  *
  * @param out  stays the segment's: valid until it is closed; do not close it, duplicate it.
- * @return 0; SHMKIT_ERR_CLOSED; SHMKIT_ERR_UNSUPPORTED for System V; -EBADF when somebody closed
+ * @return 0; SHMKIT_ERR_CLOSED; SHMKIT_ERR_UNSUPPORTED for System V; -ESTALE when somebody closed
  *         it and it could not be opened again.
  * Concurrency: any thread.
  */
@@ -413,7 +423,7 @@ SHMKIT_API shmkit_status shmkit_segment_seals(shmkit_segment *self, uint32_t *ou
  * takes one (tmpfs: since Linux 6.6); System V knows the process ID only, which may have been
  * reused since.
  *
- * @return 0; -ENODATA when nothing was written down; SHMKIT_ERR_UNSUPPORTED where nothing can be;
+ * @return 0; -ENOENT when nothing was written down; SHMKIT_ERR_UNSUPPORTED where nothing can be;
  *         SHMKIT_ERR_CORRUPT when it makes no sense; as fileno.
  * Concurrency: any thread.
  */

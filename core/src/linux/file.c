@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
@@ -153,6 +154,9 @@ int shmkit__os_path_of(int fd, char *path, size_t size) {
  * and smaller pieces after each interruption get through between the ticks of a profiler.
  */
 int shmkit__os_reserve(int fd, uint64_t from, uint64_t to, bool keep_size) {
+  struct rlimit limit;
+  /* Beyond this limit the kernel does not only refuse, it sends SIGXFSZ, which kills. */
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && to > limit.rlim_cur) return -EFBIG;
   const uint64_t smallest = UINT64_C(64) << 10;
   uint64_t piece = UINT64_C(16) << 20;
   int interruptions = 0;

@@ -106,6 +106,9 @@ struct generation {
   const char *type; /* of the file system */
   const char *limit, *usage;
   const char *inactive_file, *active_file; /* in memory.stat: what reclaim can give back */
+  /* Of swap alone, or of memory and swap together. */
+  const char *swap_limit, *swap_usage;
+  bool together;
 };
 static const struct generation first_generation = {
     .type = "cgroup",
@@ -113,6 +116,9 @@ static const struct generation first_generation = {
     .usage = "memory.usage_in_bytes",
     .inactive_file = "total_inactive_file ",
     .active_file = "total_active_file ",
+    .swap_limit = "memory.memsw.limit_in_bytes",
+    .swap_usage = "memory.memsw.usage_in_bytes",
+    .together = true,
 };
 static const struct generation second_generation = {
     .type = "cgroup2",
@@ -120,7 +126,22 @@ static const struct generation second_generation = {
     .usage = "memory.current",
     .inactive_file = "inactive_file ",
     .active_file = "active_file ",
+    .swap_limit = "memory.swap.max",
+    .swap_usage = "memory.swap.current",
 };
+
+/* What the group can move out of `room` bytes of memory and all free swap. */
+static uint64_t add_swap(const struct generation *generation, const char *directory, uint64_t room,
+                         uint64_t free_swap) {
+  uint64_t limit = UINT64_MAX, usage = 0;
+  if (!read_number(directory, generation->swap_limit, &limit) ||
+      !read_number(directory, generation->swap_usage, &usage)) {
+    return room + free_swap;
+  }
+  uint64_t left = minus(limit, usage);
+  if (generation->together) return left < room + free_swap ? left : room + free_swap;
+  return room + (left < free_swap ? left : free_swap);
+}
 
 static void consider_group(const struct generation *generation, const char *directory,
                            uint64_t free_swap, struct shmkit__memory_room *room) {
@@ -137,7 +158,7 @@ static void consider_group(const struct generation *generation, const char *dire
                              number_of_key(statistics, generation->active_file));
     free(statistics);
   }
-  uint64_t available = minus(limit, usage) + free_swap;
+  uint64_t available = add_swap(generation, directory, minus(limit, usage), free_swap);
   if (available >= room->available) return;
   room->available = available;
   room->limit = limit;
