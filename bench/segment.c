@@ -106,9 +106,10 @@ static void compare(const char *what, void (*bare)(void), void (*ours)(void), do
     ratios[round] = our_times[round] / bare_times[round];
   }
   double low = quantile(ratios, 0.25), high = quantile(ratios, 0.75);
-  printf("  %-22s %8.0f ns %8.0f ns   %5.2f  (%.2f-%.2f)   at most %.1f\n", what,
-         quantile(bare_times, 0.5), quantile(our_times, 0.5), quantile(ratios, 0.5), low, high,
-         target);
+  double ratio = quantile(ratios, 0.5);
+  printf("  %-22s %8.0f ns %8.0f ns   %5.2f  (%.2f-%.2f)   at most %.1f: %s\n", what,
+         quantile(bare_times, 0.5), quantile(our_times, 0.5), ratio, low, high, target,
+         ratio <= target ? "yes" : "NO");
 }
 
 /* Heap that open segments take, beside their mappings. */

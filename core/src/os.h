@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What shmkit needs of an operating system beyond POSIX: one contract, implemented by one folder
- * per system, chosen by CMake. Nothing above it has an #ifdef for a system.
+ * What shmkit needs of an operating system and cannot have everywhere in the same way: one contract,
+ * implemented by one folder per system, chosen by CMake. Above it there are a few flags and calls that
+ * Linux has beyond POSIX (O_PATH, extended attributes, SHM_HUGETLB), but no algorithm with an #ifdef.
  *
  * Functions return 0 or a negated errno value and make no messages: only the caller knows what the
  * user was trying to do. None of them is interrupted by signals except where it says so.

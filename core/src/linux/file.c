@@ -214,7 +214,7 @@ bool shmkit__os_in_memory(int fd) {
 /* ---- Locks ---------------------------------------------------------------------------------- */
 
 static struct flock byte_lock(enum shmkit__byte byte, short type) {
-  /* Half of the largest offset: no file reaches there, and room follows for identities. */
+  /* Half of the largest offset: no file reaches there. */
   const int64_t base = INT64_C(1) << 62;
   return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = base + byte, .l_len = 1};
 }
