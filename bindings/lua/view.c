@@ -14,6 +14,7 @@ static const char class_key;
 #define CLASS_NAME "shmkit.View"
 
 typedef struct {
+  const void *class; /* &class_key */
   const shmkit_lua_segment *owner;
   unsigned char *data; /* the first element; there only while the segment's size says so */
   uint64_t offset;     /* of it, in bytes */
@@ -22,6 +23,9 @@ typedef struct {
   shmkit_type type;
   bool readonly;
 } view;
+
+/* No structure of anybody else's takes an odd number of bytes. */
+enum { VIEW_SIZE = sizeof(view) + 1 };
 
 /* Elements `first`, counted from 0, to `first + count`. */
 typedef struct {
@@ -35,7 +39,7 @@ static const view *check_view(lua_State *L) {
 /* Push a view over elements that are known to exist; the Segment is at `owner`. */
 static void push_view(lua_State *L, int owner, const view *content) {
   owner = lua_absindex(L, owner);
-  view *self = lua_newuserdatauv(L, sizeof *self, 1);
+  view *self = lua_newuserdatauv(L, VIEW_SIZE, 1);
   *self = *content;
   lua_pushvalue(L, owner);
   lua_setiuservalue(L, -2, 1);
@@ -52,7 +56,8 @@ int shmkit_lua_view(lua_State *L) {
   shmkit_span span;
   shmkit_status status = shmkit_segment_view(segment, type, offset, count, &span);
   if (status != 0) return shmkit_lua_fail(L, status);
-  view content = {.owner = lua_touserdata(L, 1),
+  view content = {.class = &class_key,
+                  .owner = lua_touserdata(L, 1),
                   .data = span.data,
                   .offset = offset,
                   .count = span.count,
@@ -113,14 +118,24 @@ static bool to_index(lua_State *L, const view *self, uint64_t *out) {
   return exact && *out < self->count;
 }
 
-/* These two are only ever called by Lua itself, with a view as first argument: their metatable is
- * hidden. So they need not check it. Upvalue 2 is the table of methods. */
+/* Self of an access to an element. Lua itself gives a view, but the debug library can get at the
+ * metamethods. What is inside tells a view from anything else; comparing metatables would make v[i]
+ * slower than string.unpack. Only a userdata has a length and an address here. */
+static const view *check_accessed(lua_State *L) {
+  const view *self = lua_touserdata(L, 1);
+  if (self == NULL || lua_rawlen(L, 1) != VIEW_SIZE || self->class != &class_key) {
+    luaL_typeerror(L, 1, CLASS_NAME);
+  }
+  return self;
+}
+
+/* Upvalue 2 is the table of methods. */
 static int view_index(lua_State *L) {
+  const view *self = check_accessed(L);
   if (lua_type(L, 2) != LUA_TNUMBER) {
     lua_rawget(L, lua_upvalueindex(2));
     return 1;
   }
-  const view *self = lua_touserdata(L, 1);
   uint64_t index = 0;
   if (to_index(L, self, &index)) {
     push_at(L, self, index);
@@ -131,7 +146,7 @@ static int view_index(lua_State *L) {
 }
 
 static int view_newindex(lua_State *L) {
-  const view *self = lua_touserdata(L, 1);
+  const view *self = check_accessed(L);
   uint64_t index = 0, bits = 0;
   if (lua_type(L, 2) != LUA_TNUMBER || !to_index(L, self, &index)) {
     return luaL_error(L, "index %s of a view is not in 1..%I", luaL_tolstring(L, 2, NULL),

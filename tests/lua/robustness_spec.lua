@@ -135,10 +135,13 @@ describe("the interpreter survives", function()
   it("metamethods called by hand on anything, should somebody get at them", function()
     for _, object in ipairs { seg, view } do
       local class = debug.getmetatable(object)
-      for _, name in ipairs { "__gc", "__close", "__len", "__tostring" } do
+      for _, name in ipairs {
+        "__gc", "__close", "__len", "__tostring", "__index", "__newindex",
+      } do
         if class[name] then
           for _, wrong in ipairs(impostors()) do
             assert.is_false((pcall(class[name], wrong, wrong)), name)
+            assert.is_false((pcall(class[name], wrong, 1, 2)), name)
           end
           assert.is_false((pcall(class[name])), name)
         end
