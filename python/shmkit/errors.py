@@ -15,7 +15,12 @@ from . import native
 
 
 class Error(OSError):
-    """Something failed that has to do with shared memory."""
+    """Something failed that has to do with shared memory.
+
+    What has no class of its own is this one, by errno: ELOOP for a symbolic link in place of a
+    segment, ESTALE when other code closed a segment's descriptor and it could not be found again,
+    EBUSY, EMFILE and others.
+    """
 
     def __str__(self) -> str:
         # The message names the address already; OSError would repeat it.
@@ -48,7 +53,7 @@ class UnsupportedError(Error, io.UnsupportedOperation):
 
 
 class IncompatibleError(Error):
-    """What exists under the address is not what was asked for."""
+    """What exists under the address is not what was asked for: too small, or no segment at all."""
 
 
 class CorruptError(Error):
@@ -68,7 +73,7 @@ class DeniedError(Error, PermissionError):
 
 
 class NoSpaceError(Error):
-    """No room on the file system; the message names the limit."""
+    """No room on the file system, or a limit on sizes; the message names the limit."""
 
 
 class NoMemoryError(Error, MemoryError):
@@ -105,6 +110,8 @@ _BY_ERRNO: dict[int, type[Error]] = {
     errno.EACCES: DeniedError,
     errno.EPERM: DeniedError,
     errno.ENOSPC: NoSpaceError,
+    errno.EDQUOT: NoSpaceError,
+    errno.EFBIG: NoSpaceError,
     errno.ENOMEM: NoMemoryError,
     errno.EAGAIN: WouldBlockError,
     errno.ETIMEDOUT: TimedOutError,

@@ -111,8 +111,8 @@ def open(
 
     readonly   map for reading only; needs only read permission.
     capacity   bytes of address space to map, so that growth of others can be followed.
-    any_owner  for posix: accept a segment of another user. Without it, only those of this user and
-               of root are accepted, because anybody may have put a file in that place.
+    any_owner  for posix only: accept a segment of another user. Without it, only those of this user
+               and of root are accepted, because anybody may have put a file in that place.
 
     See create() for populate and lock. Other threads run meanwhile.
     """

@@ -14,7 +14,7 @@ import typing
 from types import TracebackType
 
 from . import native
-from .errors import ClosedError, InvalidError, TruncatedError, UnsupportedError, make_error
+from .errors import ClosedError, InvalidError, NotFoundError, UnsupportedError, make_error
 from .sockets import when_writable
 from .types import TypeName
 
@@ -137,7 +137,7 @@ class Segment(native.Segment):
         """Who made the segment; None where nobody wrote it down."""
         try:
             return Creator(*self._creator())
-        except (TruncatedError, UnsupportedError):
+        except (NotFoundError, UnsupportedError):
             return None
 
     @property

@@ -56,6 +56,7 @@ for call in segment.refresh, segment.fileno, lambda: segment.grow(8192), lambda:
         call()
     except shmkit.Error as error:
         assert "memfd:" in str(error), error
+        assert error.symbol == "ESTALE" and not isinstance(error, ValueError), repr(error)
     else:
         raise AssertionError(call)
 segment.close()

@@ -178,6 +178,19 @@ def test_options_that_a_kind_does_not_have_are_unsupported(
     assert isinstance(raised.value, shmkit.UnsupportedError)
 
 
+@pytest.mark.parametrize("address", ["sysv:private", "memfd:frames", "file:/dev/shm/{}", "fd:0"])
+def test_only_posix_segments_have_an_owner_to_accept(name: str, address: str) -> None:
+    with pytest.raises(io.UnsupportedOperation) as raised:
+        shmkit.open(address.format(name), any_owner=True)
+    assert isinstance(raised.value, shmkit.UnsupportedError)
+
+
+def test_a_size_beyond_the_systems_limit_is_no_room() -> None:
+    # The limit is the machine's: what C reports for one is made into an exception here.
+    error = shmkit.errors.make_error(errno.EFBIG, "too large", "sysv:1")
+    assert isinstance(error, shmkit.NoSpaceError)
+
+
 def test_what_does_not_exist_is_not_found(name: str) -> None:
     for address in [name, f"file:/dev/shm/{name}", f"sysv:{support.unique_key()}"]:
         for call in [shmkit.open, shmkit.unlink]:
@@ -230,9 +243,9 @@ def test_something_else_in_place_of_a_segment_is_refused(name: str, make: Any) -
     make(path)
     try:
         for call in [shmkit.open, shmkit.unlink]:
-            with pytest.raises(ValueError, match=name) as raised:
+            with pytest.raises(shmkit.IncompatibleError, match=name) as raised:
                 call(name)
-            assert isinstance(raised.value, shmkit.Error)
+            assert not isinstance(raised.value, ValueError)
         with pytest.raises(shmkit.Error):
             shmkit.create(name, 1)
     finally:
@@ -283,7 +296,7 @@ def test_a_closed_descriptor_is_an_error() -> None:
 def test_a_descriptor_of_something_else_is_an_error() -> None:
     with socket.socket(socket.AF_UNIX) as other, open("/dev/zero", "r+b") as device:
         for descriptor in [other.fileno(), device.fileno()]:
-            with pytest.raises(shmkit.Error):
+            with pytest.raises(shmkit.IncompatibleError):
                 shmkit.open(f"fd:{descriptor}")
 
 
