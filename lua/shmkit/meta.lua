@@ -35,7 +35,7 @@ local shmkit = {}
 --- Options of create, open, open_or_create and receive. Names that are not here are an error, and
 --- so is what does not apply to a call; open_or_create uses those of create only when it creates.
 ---@class shmkit.Options
----@field any_owner? boolean open, posix: accept a segment of another user
+---@field any_owner? boolean open, posix only: accept a segment of another user
 ---@field capacity? integer bytes of address space to map, so that it can grow in place
 ---@field content? string create: what is at offset 0 before the name appears
 ---@field huge_pages? boolean create, memfd and sysv: use huge pages
@@ -237,7 +237,7 @@ function Segment:seal(seals) end
 ---@return integer? errno
 function Segment:seals() end
 
---- Who made the segment.
+--- Who made the segment; ENOENT when nobody wrote it down.
 ---@return shmkit.Creator? creator
 ---@return string? message
 ---@return integer? errno
