@@ -80,6 +80,7 @@ static shmkit_segment_options next_options(void) {
     if (value == NULL) continue;
     *value++ = '\0';
     if (strcmp(word, "readonly") == 0) options.flags |= SHMKIT_READONLY;
+    if (strcmp(word, "any_owner") == 0) options.flags |= SHMKIT_ANY_OWNER;
     if (strcmp(word, "sparse") == 0) options.flags |= SHMKIT_SPARSE;
     if (strcmp(word, "capacity") == 0) options.capacity = strtoull(value, NULL, 10);
     if (strcmp(word, "mode") == 0) options.mode = (uint32_t)strtoul(value, NULL, 10);

@@ -31,6 +31,7 @@ end
 
 local convert <const> = {
   readonly = function() return true end,
+  any_owner = function() return true end,
   sparse = function() return true end,
   capacity = math.tointeger,
   mode = math.tointeger,

@@ -22,6 +22,7 @@ def from_hex(word):
 def options_of(words):
     convert = {
         "readonly": bool,
+        "any_owner": bool,
         "sparse": bool,
         "capacity": int,
         "mode": int,

@@ -35,6 +35,10 @@ def make(path: str, size: int = 64) -> None:
     Path("/dev/shm", path).write_bytes(bytes(size))
 
 
+def directory(name: str) -> None:
+    Path("/dev/shm", name).mkdir()
+
+
 def first(*actions: object) -> object:
     """Do several things; the last one is expected to fail."""
     return actions[-1]
@@ -61,12 +65,17 @@ CASES = [
     Case("present", errno.EEXIST, lambda p, n: first(make(n), p.create(1, n, 64))),
     Case("smaller", errno.EPROTO, lambda p, n: first(make(n), p.open_or_create(1, n, 4096))),
     Case("of no size", errno.ENODATA, lambda p, n: first(make(n, 0), p.open(1, n))),
-    Case("directory", errno.EINVAL, lambda p, n: first(os.mkdir(f"/dev/shm/{n}"), p.open(1, n))),
-    Case("fifo", errno.EINVAL, lambda p, n: first(os.mkfifo(f"/dev/shm/{n}"), p.open(1, n))),
+    Case("directory", errno.EPROTO, lambda p, n: first(directory(n), p.open(1, n))),
+    Case("fifo", errno.EPROTO, lambda p, n: first(os.mkfifo(f"/dev/shm/{n}"), p.open(1, n))),
     Case(
         "link",
         errno.ELOOP,
         lambda p, n: first(os.symlink("/etc/hosts", f"/dev/shm/{n}"), p.open(1, n)),
+    ),
+    Case("unlink directory", errno.EPROTO, lambda p, n: first(directory(n), p.unlink_address(n))),
+    Case("owner of sysv", errno.EOPNOTSUPP, lambda p, n: p.open(1, "sysv:1", any_owner=True)),
+    Case(
+        "owner of file", errno.EOPNOTSUPP, lambda p, n: p.open(1, "file:/dev/shm/x", any_owner=True)
     ),
     Case("unlink memfd", errno.EOPNOTSUPP, lambda p, n: first(memfd(p), p.unlink(1))),
     # Sizes and options.
