@@ -15,6 +15,11 @@
 #include "segment.h"
 
 static shmkit_status fail_truncated(const shmkit_segment *self, uint64_t offset, size_t length) {
+  if (self->kind == SHMKIT_SYSV) {
+    return shmkit__fail(-ENOMEM, self->address,
+                        "no memory for a page of the %zu bytes at offset %" PRIu64 " of %s", length,
+                        offset, self->address);
+  }
   return shmkit__fail(SHMKIT_ERR_TRUNCATED, self->address,
                       "%s was truncated by another process: the %zu bytes at offset %" PRIu64
                       " are gone; refresh tells the new size",
@@ -59,24 +64,34 @@ static int write_file(int fd, const char *from, size_t length, uint64_t offset) 
   return 0;
 }
 
+/* From or to the mapping. Nobody can make a System V segment shorter, so where the safe way is not
+ * permitted it is copied as memory; a page without room is SIGBUS then. */
+static int copy_mapped(const shmkit_segment *self, void *to, const void *from, size_t length) {
+  int error = shmkit__os_copy(to, from, length);
+  bool forbidden = error == -EPERM || error == -ENOSYS;
+  if (!forbidden || self->kind != SHMKIT_SYSV) return error;
+  memmove(to, from, length);
+  return 0;
+}
+
 static shmkit_status read_entered(shmkit_segment *self, uint64_t offset, void *buffer,
                                   size_t length) {
   struct stat status;
   int fd = -1, error;
   shmkit_status result = shmkit__segment_check_range(self, offset, length);
   if (result != 0 || length == 0) return result;
-  /* Nobody can make a System V segment shorter. */
-  if (self->kind == SHMKIT_SYSV) {
-    memcpy(buffer, self->memory + offset, length);
-    return 0;
-  }
-  if (shmkit__segment_descriptor(self, &fd, &status) == 0) {
+  if (self->kind != SHMKIT_SYSV && shmkit__segment_descriptor(self, &fd, &status) == 0) {
     error = read_file(fd, buffer, length, offset);
     if (error == 0) return 0;
     if (error == -ENODATA) return fail_truncated(self, offset, length);
   }
-  error = shmkit__os_copy(buffer, self->memory + offset, length);
+  error = copy_mapped(self, buffer, self->memory + offset, length);
   return error == 0 ? 0 : fail_copy(self, offset, length, error);
+}
+
+static bool is_inside(int fd, uint64_t offset, size_t length) {
+  struct stat status;
+  return fstat(fd, &status) == 0 && offset + length <= (uint64_t)status.st_size;
 }
 
 static shmkit_status fail_no_page(const shmkit_segment *self, uint64_t offset, size_t length) {
@@ -97,26 +112,21 @@ static shmkit_status write_entered(shmkit_segment *self, uint64_t offset, const 
   }
   unsigned char *to = self->memory + offset;
   if (length == 0) return 0;
-  if (self->kind == SHMKIT_SYSV) {
-    memmove(to, bytes, length);
-    return 0;
-  }
   struct stat status;
   int fd = -1;
-  bool known = shmkit__segment_descriptor(self, &fd, &status) == 0;
+  bool known = self->kind != SHMKIT_SYSV && shmkit__segment_descriptor(self, &fd, &status) == 0;
   /* The rest of the last page can be written to, and is not content. */
-  if (known && offset + length > (uint64_t)status.st_size) {
-    return fail_truncated(self, offset, length);
+  if (known && !is_inside(fd, offset, length)) return fail_truncated(self, offset, length);
+  int error = copy_mapped(self, to, bytes, length);
+  /* Where that is not permitted, or a page is not there: because a sparse segment gets no room, which
+   * only the kernel can tell, or because a peer has truncated, and perhaps lengthened it again. Should
+   * it truncate right now, this makes the file longer. */
+  if (known && error != 0 && is_inside(fd, offset, length)) {
+    error = write_file(fd, bytes, length, offset);
   }
-  int error = shmkit__os_copy(to, bytes, length);
-  /* Where that is not permitted; a file that a peer truncates right now gets longer again. */
-  if (known && (error == -EPERM || error == -ENOSYS)) error = write_file(fd, bytes, length, offset);
   if (error == 0) return 0;
-  if (error == -ENOSPC) return fail_no_page(self, offset, length);
-  /* A page inside the size that is not there, and cannot be made. */
-  bool inside = error == -EFAULT && known && fstat(fd, &status) == 0 &&
-                offset + length <= (uint64_t)status.st_size;
-  return inside ? fail_no_page(self, offset, length) : fail_copy(self, offset, length, error);
+  return error == -ENOSPC ? fail_no_page(self, offset, length)
+                          : fail_copy(self, offset, length, error);
 }
 
 shmkit_status shmkit_segment_read(shmkit_segment *self, uint64_t offset, void *buffer,

@@ -88,7 +88,7 @@ static shmkit_status reserve(shmkit_segment *self, const char *path, uint64_t si
   }
   if (error == 0) return 0;
   if (self->huge_page != 0 && (error == -ENOMEM || error == -ENOSPC)) {
-    return shmkit__fail(error, self->address,
+    return shmkit__fail(-ENOSPC, self->address,
                         "cannot create %s: too few huge pages are free for %" PRIu64
                         " bytes: raise /proc/sys/vm/nr_hugepages",
                         self->address, size);
@@ -139,6 +139,7 @@ static shmkit_status become_readonly(shmkit_segment *self) {
     return shmkit__fail_errno(-error, self->address,
                               "cannot create %s: opening it anew for reading", self->address);
   }
+  shmkit__os_mark(fd);
   (void)close(atomic_exchange(&self->fd, fd));
   self->readonly = true;
   return 0;
@@ -181,13 +182,12 @@ static shmkit_status create_memfd(const struct shmkit__address *address, uint64_
   if (error != 0) {
     return shmkit__fail_errno(-error, address->text, "cannot create %s", address->text);
   }
-  /* O_NONBLOCK marks it as ours. FUTURE_WRITE would keep ourselves out as well if it were set before
-   * mapping, so it comes after. */
   self->fd = fd;
-  if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || fstat(fd, &status) != 0) {
+  if (fstat(fd, &status) != 0) {
     return shmkit__fail_errno(errno, address->text, "cannot create %s", address->text);
   }
   shmkit__segment_set_file(self, fd, &status);
+  /* FUTURE_WRITE would keep ourselves out as well if it were set before mapping. */
   shmkit_segment_options without = *options;
   without.seals &= ~(uint32_t)SHMKIT_SEAL_FUTURE_WRITE;
   bool later = without.seals != options->seals;

@@ -47,23 +47,25 @@ static int remove_name(const char *path, int fd, const struct stat *file) {
   return unlink(path) == 0 ? 0 : -errno;
 }
 
-void shmkit__lifetime_reap(const char *path, dev_t device, ino_t inode) {
+bool shmkit__lifetime_reap(const char *path, dev_t device, ino_t inode) {
   struct stat status;
-  int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return;
+  int fd = shmkit__os_open(path, O_RDWR | O_NOFOLLOW, 0);
+  if (fd < 0) return true;
+  bool alone = true;
   if (fstat(fd, &status) == 0 && status.st_dev == device && status.st_ino == inode &&
-      shmkit__lifetime_is_last(fd, &status) &&
-      shmkit__os_lock(fd, SHMKIT__BYTE_PRESENCE, SHMKIT__EXCLUSIVE) == 0) {
-    (void)remove_name(path, fd, &status);
+      shmkit__lifetime_is_last(fd, &status)) {
+    alone = shmkit__os_lock(fd, SHMKIT__BYTE_PRESENCE, SHMKIT__EXCLUSIVE) == 0;
+    if (alone) (void)remove_name(path, fd, &status);
   }
   (void)close(fd);
+  return alone;
 }
 
 bool shmkit__lifetime_reap_stale(const char *path) {
   struct stat status;
   if (lstat(path, &status) != 0) return errno == ENOENT;
   if (!S_ISREG(status.st_mode)) return false;
-  shmkit__lifetime_reap(path, status.st_dev, status.st_ino);
+  (void)shmkit__lifetime_reap(path, status.st_dev, status.st_ino);
   return !leads_to(path, &status);
 }
 
@@ -92,12 +94,12 @@ static int open_to_unlink(const char *path, const struct stat *only, struct stat
     if (lstat(path, status) != 0) return -errno;
     if (!S_ISREG(status->st_mode)) return -EINVAL;
   }
-  int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0 && errno != ENOENT) fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return -errno;
-  /* Whatever it leads to now is what is unlinked. */
-  if (fstat(fd, status) == 0) return fd;
-  int error = -errno;
+  int fd = shmkit__os_open(path, O_RDWR | O_NOFOLLOW, 0);
+  if (fd < 0 && fd != -ENOENT) fd = shmkit__os_open(path, O_PATH | O_NOFOLLOW, 0);
+  if (fd < 0) return fd;
+  /* Whatever it leads to now is what is unlinked, if it is a file. */
+  int error = fstat(fd, status) != 0 ? -errno : S_ISREG(status->st_mode) ? 0 : -EINVAL;
+  if (error == 0) return fd;
   (void)close(fd);
   return error;
 }
@@ -177,11 +179,17 @@ static bool is_stale(int fd, bool readonly) {
 /* Remove the name of a segment that nobody has open. SHMKIT_AGAIN: look what is there now. */
 static shmkit_status remove_stale(const struct shmkit__address *address, int fd,
                                   const struct stat *status, bool readonly) {
+  char through[PATH_MAX];
+  const char *path = address->path;
+  /* Through a symbolic link the address is not where the name is. */
+  if (address->kind == SHMKIT_FILE && shmkit__os_path_of(fd, through, sizeof through) == 0) {
+    path = through;
+  }
   if (readonly) {
-    shmkit__lifetime_reap(address->path, status->st_dev, status->st_ino);
-    if (!leads_to(address->path, status)) return SHMKIT_AGAIN;
+    (void)shmkit__lifetime_reap(path, status->st_dev, status->st_ino);
+    if (!leads_to(path, status)) return SHMKIT_AGAIN;
   } else {
-    int error = remove_name(address->path, fd, status);
+    int error = remove_name(path, fd, status);
     if (error == 0 || error == -EAGAIN || error == -ESTALE || error == -ENOENT) return SHMKIT_AGAIN;
   }
   return shmkit__fail(-ENOENT, address->text,
@@ -261,13 +269,21 @@ void shmkit__lifetime_unwatch(shmkit_segment *self) {
   unlock_watch();
 }
 
-/* Other threads may still be running and using the memory. Private zeros take its place, which ends
+/*
+ * Other threads may still be running and using the memory. Private zeros take its place, which ends
  * this process's presence without a fault; what they write from now on is lost, as it would be had
- * they been a moment later. */
+ * they been a moment later. One that is inside a call on the file keeps the presence until it is out
+ * of the kernel, which is waited for a little.
+ */
 static void vacate(shmkit_segment *self) {
   (void)mmap(self->memory, self->capacity, PROT_READ | PROT_WRITE,
              MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  shmkit__segment_depart(self);
+  bool gone = shmkit__segment_depart(self);
+  for (int wait = 0; !gone && wait < 10 && shmkit__os_has_threads(); wait++) {
+    struct timespec pause = {.tv_nsec = 3000000};
+    (void)nanosleep(&pause, NULL);
+    gone = shmkit__segment_depart(self);
+  }
 }
 
 __attribute__((destructor)) static void leave_at_exit(void) {

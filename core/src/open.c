@@ -55,13 +55,11 @@ static shmkit_status fail_open(const struct shmkit__address *address, int flags,
  */
 static shmkit_status open_path(const struct shmkit__address *address, int flags, int *fd) {
   struct shmkit__backoff backoff = shmkit__backoff_for_seconds(60);
-  flags |= O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   if (address->kind == SHMKIT_POSIX) flags |= O_NOFOLLOW;
   for (;;) {
-    *fd = open(address->path, flags);
+    *fd = shmkit__os_open(address->path, flags, 0);
     if (*fd >= 0) return 0;
-    if (errno == EINTR) continue;
-    if (errno != EWOULDBLOCK) return fail_open(address, flags, errno);
+    if (*fd != -EWOULDBLOCK) return fail_open(address, flags, -*fd);
     bool waited = shmkit__backoff_wait(&backoff);
     if (backoff.interrupted) {
       return shmkit__fail_errno(EINTR, address->text,
@@ -107,7 +105,7 @@ static shmkit_status open_descriptor(const struct shmkit__address *address, int 
   if (regular != 0) return regular;
   if (shmkit__os_reopen(address->number, flags, fd) == 0) return 0;
   /* A file of another user, who handed us the descriptor, cannot be opened again. */
-  *fd = fcntl(address->number, F_DUPFD_CLOEXEC, 0);
+  *fd = fcntl(address->number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   *duplicate = true;
   if (*fd >= 0) return 0;
   return shmkit__fail_errno(errno, text, "cannot open %s: duplicating the descriptor", text);

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -69,17 +71,32 @@ static bool can_ever_fit(const char *directory, uint64_t size) {
   return statvfs(directory, &room) != 0 || (uint64_t)room.f_blocks * room.f_frsize >= size;
 }
 
+/* Whether it will be a file with a name, in a directory by which to take turns. */
+static bool has_directory(const struct request *request) {
+  return request->address.kind == SHMKIT_POSIX || request->address.kind == SHMKIT_FILE;
+}
+
+static void directory_of(const struct request *request, char out[static PATH_MAX]) {
+  size_t length = (size_t)(strrchr(request->address.path, '/') - request->address.path);
+  if (length == 0) length = 1;
+  memcpy(out, request->address.path, length);
+  out[length] = '\0';
+}
+
 /* Worth taking turns from the start. */
 static bool is_large(const struct request *request) {
   const uint64_t large = 1 << 20;
-  return request->address.kind == SHMKIT_POSIX && request->size >= large &&
+  return has_directory(request) && request->size >= large &&
          !(request->options->flags & SHMKIT_SPARSE);
 }
 
 static bool should_take_turns(const struct request *request, shmkit_status status) {
-  if (request->address.kind != SHMKIT_POSIX) return false;
+  char directory[PATH_MAX];
+  if (!has_directory(request)) return false;
   if (status == -ENOENT) return is_large(request);
-  return status == -ENOSPC && can_ever_fit(SHMKIT__POSIX_DIRECTORY, request->size);
+  if (status != -ENOSPC) return false;
+  directory_of(request, directory);
+  return can_ever_fit(directory, request->size);
 }
 
 /*
@@ -90,7 +107,8 @@ static bool should_take_turns(const struct request *request, shmkit_status statu
  * another look; whoever holds the lock and does nothing is not waited for long.
  */
 static shmkit_status take_turns(struct request *request, shmkit_segment **out) {
-  const char *directory = SHMKIT__POSIX_DIRECTORY;
+  char directory[PATH_MAX];
+  directory_of(request, directory);
   const uint64_t patience = 500000000U, patience_with_others = 2000000000U;
   struct shmkit__backoff backoff = shmkit__backoff_for_seconds(10);
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -107,7 +125,13 @@ static shmkit_status take_turns(struct request *request, shmkit_segment **out) {
     if (left != room) changed = now;
     room = left;
     if (hopeless || now - changed > (mine ? patience : patience_with_others)) break;
-  } while (shmkit__backoff_wait(&backoff));
+  } while (shmkit__backoff_wait(&backoff) && !backoff.interrupted);
+  if (status != 0 && backoff.interrupted) {
+    status = shmkit__fail_errno(EINTR, request->address.text,
+                                "cannot open or create %s: waiting for others who reserve room in "
+                                "%s was interrupted",
+                                request->address.text, directory);
+  }
   /* A child forked meanwhile by another thread has the lock, too, and does not know of it. */
   if (mine && fd >= 0) (void)flock(fd, LOCK_UN);
   if (fd >= 0) (void)close(fd);
@@ -139,7 +163,8 @@ shmkit_status shmkit_segment_open_or_create(const char *address, uint64_t size,
   } while (status == SHMKIT_AGAIN && shmkit__backoff_wait(&backoff));
   if (status != SHMKIT_AGAIN) return status;
   return shmkit__fail(-EBUSY, parsed->text,
-                      "cannot open or create %s: for 5 seconds others created and removed it each "
-                      "time it was looked at",
+                      "cannot open or create %s: for 5 seconds it did not exist for opening and "
+                      "existed for creating: others create and remove it all the time, or what is "
+                      "there is a symbolic link to nowhere, or abandoned and not ours to remove",
                       parsed->text);
 }

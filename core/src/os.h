@@ -47,7 +47,19 @@ void shmkit__os_draft_abandon(const char *path, struct shmkit__draft *draft);
  * -EINVAL: the name is too long. */
 int shmkit__os_anonymous(const char *name, mode_t mode, bool huge_pages, int *fd);
 
-/* Open the file behind `fd` anew, so that the two share no locks. Needs the file's permissions. */
+/* Open a file without waiting, never as 0, 1 or 2: where a program has closed those, what it prints
+ * would land in the segment. -errno, or the descriptor. */
+int shmkit__os_open(const char *path, int flags, mode_t mode);
+
+/*
+ * Mark a description as made by shmkit, in a way that programs do not meet by chance or by what they
+ * do with descriptors. Whoever shares the description shares the mark.
+ */
+void shmkit__os_mark(int fd);
+bool shmkit__os_is_marked(int fd);
+
+/* Open the file behind `fd` anew, so that the two share no locks. Needs the file's permissions.
+ * -ENOSYS where /proc is missing. */
 int shmkit__os_reopen(int fd, int flags, int *out);
 
 /* The path by which the file behind `fd` was opened; one that it got since is not known. */
@@ -119,6 +131,9 @@ struct shmkit__memory_room {
 bool shmkit__os_memory_room(struct shmkit__memory_room *out);
 
 /* ---- Process -------------------------------------------------------------------------------- */
+
+/* Whether this process has more than one thread. */
+bool shmkit__os_has_threads(void);
 
 /* Who this process is, for the creator stamp. What cannot be had is 0 or "". */
 void shmkit__os_self(shmkit_creator *out);

@@ -45,6 +45,7 @@ shmkit_segment *shmkit__segment_new(const struct shmkit__address *address,
 
 void shmkit__segment_set_file(shmkit_segment *self, int fd, const struct stat *status) {
   self->fd = fd;
+  if (!self->duplicate) shmkit__os_mark(fd);
   self->device = status->st_dev;
   self->inode = status->st_ino;
   self->huge_page = shmkit__os_huge_page_size(fd, status);
@@ -83,9 +84,8 @@ static int open_by_name(const shmkit_segment *self, int flags, int *out, struct 
   char buffer[PATH_MAX];
   const char *path = file_path(self, buffer);
   if (path == NULL) return -ESTALE;
-  flags |= O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   if (self->kind == SHMKIT_POSIX) flags |= O_NOFOLLOW;
-  *out = open(path, flags);
+  *out = shmkit__os_open(path, flags, 0);
   if (*out < 0) return -ESTALE;
   if (fstat(*out, status) == 0 && is_same_file(self, status)) return 0;
   (void)close(*out);
@@ -104,6 +104,7 @@ int shmkit__segment_open_anew(const shmkit_segment *self, int fd, int flags, int
 static int reopen_by_name(shmkit_segment *self, int lost, struct stat *status) {
   int fd = -1;
   if (open_by_name(self, self->readonly ? O_RDONLY : O_RDWR, &fd, status) != 0) return -ESTALE;
+  shmkit__os_mark(fd);
   if (atomic_compare_exchange_strong(&self->fd, &lost, fd)) return 0;
   (void)close(fd);
   /* Another thread was faster. */
@@ -128,12 +129,10 @@ shmkit_status shmkit__segment_fail_lost(const shmkit_segment *self) {
 }
 
 /* Whether a number that was this segment's descriptor still is. The same file opened by the user
- * under the same number is told apart by O_NONBLOCK, which shmkit sets and which means nothing on
- * files; a duplicate has the flags that the user gave it. */
+ * under the same number is told apart by the mark; a duplicate has none. */
 static bool is_ours(const shmkit_segment *self, int fd, struct stat *status) {
   if (fd < 0 || fstat(fd, status) != 0 || !is_same_file(self, status)) return false;
-  int flags = fcntl(fd, F_GETFL);
-  return self->duplicate || (flags >= 0 && (flags & O_NONBLOCK));
+  return self->duplicate || shmkit__os_is_marked(fd);
 }
 
 static void close_descriptor(shmkit_segment *self) {
@@ -172,16 +171,18 @@ static void unmap(shmkit_segment *self) {
 /* Close the descriptor and, for a Last segment that is not mapped any more, take its name away if
  * nobody else has it open. Only without mapping and descriptor is this process's part of the
  * description, and so of its lock, gone. */
-void shmkit__segment_depart(shmkit_segment *self) {
+bool shmkit__segment_depart(shmkit_segment *self) {
   char path[PATH_MAX];
   const char *name = NULL;
   if (self->lifetime == SHMKIT_LAST) {
     int fd = self->fd;
-    name = file_path(self, path);
-    if (name == NULL && fd >= 0 && shmkit__os_path_of(fd, path, sizeof path) == 0) name = path;
+    /* The creator of a file knows its name from the address alone, everybody else better from the
+     * system: through a symbolic link, or for a descriptor, the address is not where the name is. */
+    bool ask = self->kind != SHMKIT_POSIX && !self->created && fd >= 0;
+    name = ask && shmkit__os_path_of(fd, path, sizeof path) == 0 ? path : file_path(self, path);
   }
   close_descriptor(self);
-  if (name != NULL) shmkit__lifetime_reap(name, self->device, self->inode);
+  return name == NULL || shmkit__lifetime_reap(name, self->device, self->inode);
 }
 
 static void release(shmkit_segment *self) {
@@ -191,7 +192,7 @@ static void release(shmkit_segment *self) {
   /* A pinned Last segment is watched until here: its name goes with its mapping. */
   if (self->lifetime == SHMKIT_LAST) shmkit__lifetime_unwatch(self);
   unmap(self);
-  if (attached) shmkit__segment_depart(self);
+  if (attached) (void)shmkit__segment_depart(self);
 }
 
 static shmkit_status fail_closed(const shmkit_segment *self) {
@@ -238,8 +239,8 @@ uint32_t shmkit_segment_pins(const shmkit_segment *self) {
 void shmkit_segment_close(shmkit_segment *self) {
   if (shmkit_segment_closed(self)) return;
   if (self->lifetime == SHMKIT_CREATOR) {
-    shmkit__lifetime_unwatch(self);
     if (self->owner == getpid()) (void)shmkit_segment_unlink(self);
+    shmkit__lifetime_unwatch(self);
   }
   uint32_t before = atomic_fetch_or_explicit(&self->state, CLOSED, memory_order_acq_rel);
   if (before == 0) release(self);

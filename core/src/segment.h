@@ -79,8 +79,8 @@ shmkit_status shmkit__segment_enter(shmkit_segment *self);
 void shmkit__segment_leave(shmkit_segment *self);
 
 /* Close the descriptor of a segment whose mapping is gone, and take the name of a Last segment away
- * with it when this was the last. */
-void shmkit__segment_depart(shmkit_segment *self);
+ * with it when this was the last. False: somebody still has it open. */
+bool shmkit__segment_depart(shmkit_segment *self);
 
 /* Fail unless [offset, offset + length) is inside the size. */
 shmkit_status shmkit__segment_check_range(const shmkit_segment *self, uint64_t offset,
@@ -138,8 +138,8 @@ shmkit_status shmkit__lifetime_attach(const struct shmkit__address *address, int
 /* A creator's entry, before the file has a name: nobody can be in the way. */
 shmkit_status shmkit__lifetime_attach_first(int fd, const char *address);
 
-/* Remove the name at `path` if it leads to this file and nobody has it open. */
-void shmkit__lifetime_reap(const char *path, dev_t device, ino_t inode);
+/* Remove the name at `path` if it leads to this file and nobody has it open. False: somebody has. */
+bool shmkit__lifetime_reap(const char *path, dev_t device, ino_t inode);
 
 /* Remove the name at `path`, if it leads to the file `only` when that is not NULL: SHMKIT_AGAIN when
  * it leads to another one. */

@@ -62,6 +62,9 @@ static bool take_number(const char **text, uint64_t *out) {
 static bool take_word(const char **text, char *out, size_t size) {
   size_t length = strcspn(*text, " ");
   if (length == 0 || length >= size || (*text)[length] != ' ') return false;
+  for (size_t i = 0; i < length; i++) {
+    if ((*text)[i] < 0) return false;
+  }
   memcpy(out, *text, length);
   out[length] = '\0';
   *text += length + 1;

@@ -14,10 +14,13 @@
 /* Room for a few descriptors more than the one wanted, so as to see and close what was not, and for
  * what the receiver's socket may be set to add: credentials and a security label. */
 enum { DESCRIPTORS = 8, LABEL_SIZE = 256 };
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4
+#endif
 union control {
   struct cmsghdr header;
   char room[CMSG_SPACE(DESCRIPTORS * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred)) +
-            CMSG_SPACE(LABEL_SIZE)];
+            CMSG_SPACE(sizeof(int)) + CMSG_SPACE(LABEL_SIZE)];
 };
 
 /* A signal is reported, not swallowed: waiting must end with Ctrl-C. */
@@ -29,6 +32,13 @@ static shmkit_status fail_socket(const char *address, const char *verb, int erro
 
 static shmkit_status send_descriptor(int socket, int fd, const char *address) {
   char byte = 's';
+  int domain = AF_UNIX;
+  socklen_t length = sizeof domain;
+  /* Others send the byte and lose the descriptor without a word. */
+  if (getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain != AF_UNIX) {
+    return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, address,
+                        "cannot send %s: only Unix sockets carry descriptors", address);
+  }
   union control control;
   struct iovec bytes = {.iov_base = &byte, .iov_len = 1};
   struct msghdr message = {.msg_iov = &bytes,
@@ -82,12 +92,14 @@ static int take_descriptors(struct msghdr *message, int *first) {
   int count = 0;
   for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header != NULL;
        header = CMSG_NXTHDR(message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    if (header->cmsg_level != SOL_SOCKET) continue;
+    bool asked_for = header->cmsg_type == SCM_RIGHTS;
+    if (!asked_for && header->cmsg_type != SCM_PIDFD) continue;
     size_t bytes = header->cmsg_len - CMSG_LEN(0);
     for (size_t at = 0; at + sizeof(int) <= bytes; at += sizeof(int)) {
       int fd;
       memcpy(&fd, CMSG_DATA(header) + at, sizeof fd);
-      if (count++ == 0) {
+      if (asked_for && count++ == 0) {
         *first = fd;
       } else {
         (void)close(fd);

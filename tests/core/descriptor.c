@@ -214,6 +214,35 @@ START_TEST(an_opened_descriptor_stays_the_callers) {
 }
 END_TEST
 
+START_TEST(who_shares_the_descriptor_may_make_it_block) {
+  unsigned open_before = open_descriptors();
+  shmkit_segment *segment = create(name(), 16, NULL);
+  int copy = dup(fileno_of(segment));
+  ck_assert_int_eq(fcntl(copy, F_SETFL, 0), 0);
+  ck_assert_int_eq(close(copy), 0);
+  assert_done(shmkit_segment_unlink(segment));
+  shmkit_segment_free(segment);
+  ck_assert_uint_eq(open_descriptors(), open_before);
+}
+END_TEST
+
+START_TEST(the_numbers_of_the_standard_streams_are_not_taken) {
+  int stream = dup(0);
+  ck_assert_int_eq(close(0), 0);
+  shmkit_segment *created = create(name(), 16, NULL), *opened = open_segment(name(), NULL);
+  shmkit_segment *memfd = create("memfd:x", 16, NULL);
+  ck_assert_int_gt(fileno_of(created), 2);
+  ck_assert_int_gt(fileno_of(opened), 2);
+  ck_assert_int_gt(fileno_of(memfd), 2);
+  ck_assert_int_eq(dup2(stream, 0), 0);
+  ck_assert_int_eq(close(stream), 0);
+  assert_done(shmkit_segment_unlink(created));
+  shmkit_segment_free(memfd);
+  shmkit_segment_free(opened);
+  shmkit_segment_free(created);
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       the_descriptor_closes_on_exec,
@@ -224,6 +253,8 @@ int main(int argc, char **argv) {
       a_name_that_leads_elsewhere_is_not_taken_for_the_segment,
       a_last_segment_keeps_its_presence_when_its_descriptor_is_closed,
       bad_descriptors_are_refused,
+      who_shares_the_descriptor_may_make_it_block,
+      the_numbers_of_the_standard_streams_are_not_taken,
       an_opened_descriptor_stays_the_callers,
   };
   return run_cases("descriptor", cases, COUNT(cases), argc, argv);

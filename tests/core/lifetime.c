@@ -324,6 +324,28 @@ START_TEST(another_name_of_an_unlinked_segment_can_be_unlinked) {
 }
 END_TEST
 
+START_TEST(a_symbolic_link_leads_to_the_name_that_goes) {
+  char link[64], address[80];
+  (void)snprintf(link, sizeof link, "/tmp/shmkit-test-link-%d", (int)getpid());
+  (void)snprintf(address, sizeof address, "file:%s", link);
+  shmkit_segment *segment = create(name(), 8, &last), *other = NULL;
+  ck_assert_int_eq(symlink(path_of(name()), link), 0);
+  shmkit_segment *linked = open_segment(address, NULL);
+  shmkit_segment_free(segment);
+  ck_assert(is_there());
+  shmkit_segment_free(linked);
+  ck_assert(!is_there());
+  /* What a killed one left, found through the link. */
+  int fd = open(path_of(name()), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ck_assert_int_eq(fchmod(fd, 01600), 0);
+  ck_assert_int_eq(ftruncate(fd, 8), 0);
+  ck_assert_int_eq(close(fd), 0);
+  assert_fails(-ENOENT, shmkit_segment_open(address, NULL, &other));
+  ck_assert(!is_there());
+  ck_assert_int_eq(unlink(link), 0);
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       a_persistent_name_stays,
@@ -343,6 +365,7 @@ int main(int argc, char **argv) {
       an_explicit_unlink_and_a_new_segment_are_respected,
       another_name_of_an_unlinked_segment_can_be_unlinked,
       files_have_lifetimes_too,
+      a_symbolic_link_leads_to_the_name_that_goes,
       many_watched_segments_end_in_any_order,
   };
   return run_cases("lifetime", cases, COUNT(cases), argc, argv);

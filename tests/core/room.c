@@ -174,6 +174,7 @@ struct turns {
   pthread_barrier_t barrier;
   uint64_t size;
   unsigned rounds;
+  char address[300];
 };
 
 static void open_or_create_in_turns(void *argument) {
@@ -181,7 +182,7 @@ static void open_or_create_in_turns(void *argument) {
   for (unsigned i = 0; i < turns->rounds; i++) {
     shmkit_segment *segment = NULL;
     (void)pthread_barrier_wait(&turns->barrier);
-    assert_done(shmkit_segment_open_or_create(name(), turns->size, NULL, &segment));
+    assert_done(shmkit_segment_open_or_create(turns->address, turns->size, NULL, &segment));
     if (shmkit_segment_created(segment)) atomic_fetch_add(&shared()->count[0], 1);
     ((char *)shmkit_segment_data(segment))[turns->size - 1] = 1;
     if (pthread_barrier_wait(&turns->barrier) == PTHREAD_BARRIER_SERIAL_THREAD) {
@@ -191,13 +192,14 @@ static void open_or_create_in_turns(void *argument) {
   }
 }
 
-static void assert_that_one_is_enough(uint64_t size, unsigned rounds) {
+static void assert_that_one_is_enough(const char *address, uint64_t size, unsigned rounds) {
   pid_t children[PROCESSES];
   pthread_barrierattr_t attributes;
   struct turns *turns =
       mmap(NULL, sizeof *turns, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   turns->size = size;
   turns->rounds = rounds;
+  (void)snprintf(turns->address, sizeof turns->address, "%s", address);
   ensure(pthread_barrierattr_init(&attributes) == 0);
   ensure(pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) == 0);
   ensure(pthread_barrier_init(&turns->barrier, &attributes, PROCESSES) == 0);
@@ -208,19 +210,27 @@ static void assert_that_one_is_enough(uint64_t size, unsigned rounds) {
 
 START_TEST(room_for_one_is_room_enough_for_all) {
   mount_shm("size=64m");
-  assert_that_one_is_enough(40 * MIB, 10 + 5 * soak_seconds(0));
+  assert_that_one_is_enough(name(), 40 * MIB, 10 + 5 * soak_seconds(0));
+}
+END_TEST
+
+START_TEST(room_for_one_is_enough_for_files_too) {
+  char address[300];
+  mount_shm("size=10m");
+  (void)snprintf(address, sizeof address, "file:%s", path_of(name()));
+  assert_that_one_is_enough(address, 8 * MIB, 20 + 5 * soak_seconds(0));
 }
 END_TEST
 
 START_TEST(room_for_one_is_enough_also_when_it_is_all_there_is) {
   mount_shm("size=3m");
-  assert_that_one_is_enough(3 * MIB, 60 + 50 * soak_seconds(0));
+  assert_that_one_is_enough(name(), 3 * MIB, 60 + 50 * soak_seconds(0));
 }
 END_TEST
 
 START_TEST(room_for_a_small_one_is_enough_too) {
   mount_shm("size=1m");
-  assert_that_one_is_enough(600 * KIB, 60 + 50 * soak_seconds(0));
+  assert_that_one_is_enough(name(), 600 * KIB, 60 + 50 * soak_seconds(0));
 }
 END_TEST
 
@@ -264,6 +274,7 @@ int main(int argc, char **argv) {
       a_sparse_segment_reports_no_room_when_written_by_copy,
       content_that_does_not_fit_leaves_nothing,
       room_for_one_is_room_enough_for_all,
+      room_for_one_is_enough_for_files_too,
       room_for_one_is_enough_also_when_it_is_all_there_is,
       room_for_a_small_one_is_enough_too,
       without_proc_what_needs_it_says_so,

@@ -292,6 +292,15 @@ START_TEST(credentials_beside_the_descriptor_do_no_harm) {
 }
 END_TEST
 
+START_TEST(only_unix_sockets_carry_descriptors) {
+  shmkit_segment *segment = create("memfd:x", 100, NULL);
+  int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_fails(SHMKIT_ERR_UNSUPPORTED, shmkit_segment_send(segment, tcp, 0));
+  ck_assert_int_eq(close(tcp), 0);
+  shmkit_segment_free(segment);
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       another_process_receives_the_segment,
@@ -305,6 +314,7 @@ int main(int argc, char **argv) {
       a_system_v_segment_is_sent_as_text,
       no_locks_are_shared_with_the_receiver,
       a_signal_ends_the_wait,
+      only_unix_sockets_carry_descriptors,
       who_received_a_segment_takes_its_name_away_as_the_last,
       credentials_beside_the_descriptor_do_no_harm,
   };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,6 +33,40 @@ static void self_fd_path(int fd, char path[SELF_FD_SIZE]) {
   (void)snprintf(path, SELF_FD_SIZE, "/proc/self/fd/%d", fd);
 }
 
+/* ---- Descriptors ---------------------------------------------------------------------------- */
+
+/* The same description as a number above those of the standard streams. */
+static int above_streams(int fd) {
+  if (fd < 0 || fd > STDERR_FILENO) return fd;
+  int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  int error = errno;
+  (void)close(fd);
+  errno = error;
+  return higher;
+}
+
+int shmkit__os_open(const char *path, int flags, mode_t mode) {
+  int fd = -1;
+  do {
+    fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
+  } while (fd < 0 && errno == EINTR);
+  fd = above_streams(fd);
+  return fd < 0 ? -errno : fd;
+}
+
+/* The signal for O_ASYNC, which is not set: it belongs to the description and means nothing else. */
+static int mark(void) {
+  return SIGRTMAX - 1;
+}
+
+void shmkit__os_mark(int fd) {
+  (void)fcntl(fd, F_SETSIG, mark());
+}
+
+bool shmkit__os_is_marked(int fd) {
+  return fcntl(fd, F_GETSIG) == mark();
+}
+
 /* ---- Drafts --------------------------------------------------------------------------------- */
 
 /* `name` in the directory of `path`. */
@@ -54,9 +89,9 @@ static int begin_hidden(const char *path, mode_t mode, struct shmkit__draft *dra
                    (unsigned long long)random);
     int error = sibling_path(path, draft->hidden, hidden);
     if (error != 0) return error;
-    draft->fd = open(hidden, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode);
+    draft->fd = shmkit__os_open(hidden, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     if (draft->fd >= 0) return 0;
-    if (errno != EEXIST) return -errno;
+    if (draft->fd != -EEXIST) return draft->fd;
   }
   return -EEXIST;
 }
@@ -66,8 +101,8 @@ static int begin_nameless(const char *path, mode_t mode, struct shmkit__draft *d
   int error = sibling_path(path, ".", directory);
   if (error != 0) return error;
   draft->hidden[0] = '\0';
-  draft->fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC | O_NONBLOCK, mode);
-  return draft->fd < 0 ? -errno : 0;
+  draft->fd = shmkit__os_open(directory, O_TMPFILE | O_RDWR, mode);
+  return draft->fd < 0 ? draft->fd : 0;
 }
 
 void shmkit__os_draft_abandon(const char *path, struct shmkit__draft *draft) {
@@ -123,6 +158,7 @@ int shmkit__os_anonymous(const char *name, mode_t mode, bool huge_pages, int *fd
   *fd = memfd_create(name, flags | (mode & 0111 ? MFD_EXEC : MFD_NOEXEC_SEAL));
   /* Before Linux 6.3 these flags are unknown. */
   if (*fd < 0 && errno == EINVAL) *fd = memfd_create(name, flags);
+  *fd = above_streams(*fd);
   if (*fd < 0) return -errno;
   if (fchmod(*fd, mode) == 0) return 0;
   int error = -errno;
@@ -133,8 +169,9 @@ int shmkit__os_anonymous(const char *name, mode_t mode, bool huge_pages, int *fd
 int shmkit__os_reopen(int fd, int flags, int *out) {
   char self[SELF_FD_SIZE];
   self_fd_path(fd, self);
-  *out = open(self, flags | O_CLOEXEC | O_NONBLOCK);
-  return *out < 0 ? -errno : 0;
+  *out = shmkit__os_open(self, flags, 0);
+  if (*out >= 0) return 0;
+  return *out == -ENOENT ? -ENOSYS : *out;
 }
 
 int shmkit__os_path_of(int fd, char *path, size_t size) {

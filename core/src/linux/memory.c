@@ -260,13 +260,13 @@ bool shmkit__os_memory_room(struct shmkit__memory_room *out) {
   *out = (struct shmkit__memory_room){.available = UINT64_MAX, .limit = UINT64_MAX};
   uint64_t free_swap = 0;
   char *machine = slurp("/proc/meminfo");
-  if (machine != NULL) {
+  if (machine != NULL && number_of_key(machine, "MemTotal:") > 0) {
     free_swap = number_of_key(machine, "SwapFree:") * kibi;
     out->available = number_of_key(machine, "MemAvailable:") * kibi + free_swap;
     out->limit = number_of_key(machine, "MemTotal:") * kibi;
     (void)snprintf(out->what, sizeof out->what, "the machine's memory (/proc/meminfo)");
-    free(machine);
   }
+  free(machine);
   consider_groups(free_swap, out);
   return out->limit != UINT64_MAX;
 }

@@ -40,3 +40,9 @@ void shmkit__os_self(shmkit_creator *out) {
   read_line("/proc/sys/kernel/random/boot_id", out->boot, sizeof out->boot);
   if (stat("/proc/self/ns/pid", &pid_namespace) == 0) out->pid_namespace = pid_namespace.st_ino;
 }
+
+bool shmkit__os_has_threads(void) {
+  struct stat tasks;
+  /* "." and "..", then one directory a thread. */
+  return stat("/proc/self/task", &tasks) != 0 || tasks.st_nlink > 3;
+}
