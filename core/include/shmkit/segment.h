@@ -60,7 +60,8 @@
  * file has got it since.
  *
  * THREADS. Unless a function says otherwise, any thread may call any function on one segment at
- * the same time, close included; only shmkit_segment_free must be the last call.
+ * the same time, close included; only shmkit_segment_free must be the last call. A thread inside a
+ * call must not be cancelled (pthread_cancel): what the call holds would stay held.
  */
 #ifndef SHMKIT_SEGMENT_H
 #define SHMKIT_SEGMENT_H
@@ -197,6 +198,7 @@ SHMKIT_API shmkit_status shmkit_segment_create(const char *address, uint64_t siz
  *         that does not allow writing); -ELOOP for a symbolic link and SHMKIT_ERR_INCOMPATIBLE
  *         for a directory, fifo, socket or device in place of a segment; SHMKIT_ERR_TRUNCATED for one of 0 bytes, unless a
  *         capacity is given; -EINTR when a signal came while waiting for a holder of a lease;
+ *         -EBUSY when somebody holds a lease or, of a Last segment, a lock and does not go on;
  *         others as for create.
  * Concurrency: any thread.
  */
@@ -208,12 +210,14 @@ SHMKIT_API shmkit_status shmkit_segment_open(const char *address,
  * Open a segment, or create it when there is none; shmkit_segment_created tells which.
  *
  * Many processes may do so at once on one address: one creates, the others get its segment, and no
- * call fails because others reserve room for the same segment meanwhile. For that, creators of POSIX
- * segments of 1 MiB or more take turns; one waits at most 10 seconds for the others.
+ * call fails because others reserve room for the same segment meanwhile. For that, creators of files
+ * of 1 MiB or more in one directory take turns by a flock on it; one waits at most 10 seconds for the
+ * others, and 2 seconds for somebody who holds the lock and does nothing.
  *
  * @param size  bytes; an existing segment may be larger.
  * @return as create and open; SHMKIT_ERR_INCOMPATIBLE when it exists and is smaller; -EBUSY when
- *         others create and remove it so fast that it could not be caught.
+ *         others create and remove it so fast that it could not be caught; -EINTR when a signal came
+ *         while waiting for others.
  * Concurrency: any thread, any number of processes.
  */
 SHMKIT_API shmkit_status shmkit_segment_open_or_create(const char *address, uint64_t size,
@@ -234,7 +238,8 @@ SHMKIT_API shmkit_status shmkit_unlink(const char *address);
 
 /**
  * Remove this segment's name. Done at once when the name is gone already or leads to another
- * segment by now; works on a closed segment too.
+ * segment by now; works on a closed segment too, though on a disk, where inode numbers are used
+ * again, only an open one is known for certain.
  *
  * @return as shmkit_unlink, without -ENOENT.
  * Concurrency: any thread, any number of processes.
