@@ -106,6 +106,10 @@ static PyTypeObject elements_type = {
     .tp_dealloc = elements_dealloc,
 };
 
+int shmkit_python_prepare_views(void) {
+  return PyType_Ready(&elements_type) == 0;
+}
+
 /* The element's format in the struct module's native mode, as memoryview wants it. */
 static const char *type_format(shmkit_type type) {
   switch (type) {
@@ -140,14 +144,7 @@ static const char *type_format(shmkit_type type) {
 /* Type name, offset and count; NULL for what was left out. */
 static int parse(PyObject *self, PyObject *name, PyObject *offset, PyObject *count,
                  shmkit_type *type, uint64_t *first, uint64_t *length) {
-  PyObject *text = shmkit_python_text(name, "type");
-  if (!text) return 0;
-  shmkit_status status = shmkit_type_find(PyBytes_AS_STRING(text), type);
-  Py_DECREF(text);
-  if (status < 0) {
-    shmkit_python_raise(status);
-    return 0;
-  }
+  if (!shmkit_python_type(name, type)) return 0;
   *first = 0;
   *length = SHMKIT_REST;
   if (offset && !shmkit_python_integer(self, NULL, offset, "offset", UINT64_MAX, first)) return 0;
@@ -167,7 +164,6 @@ PyObject *shmkit_segment_python_view(shmkit_segment *segment, PyObject *self, Py
     shmkit_python_raise(status);
     return NULL;
   }
-  if (PyType_Ready(&elements_type) < 0) return NULL;
   Elements *elements = PyObject_GC_New(Elements, &elements_type);
   if (!elements) return NULL;
   Py_INCREF(self);

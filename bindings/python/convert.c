@@ -34,11 +34,22 @@ PyObject *shmkit_python_text(PyObject *object, const char *name) {
   return parse_text(object, name, NULL);
 }
 
+int shmkit_python_type(PyObject *object, shmkit_type *out) {
+  PyObject *text = shmkit_python_text(object, "type");
+  if (!text) return 0;
+  shmkit_status status = shmkit_type_find(PyBytes_AS_STRING(text), out);
+  Py_DECREF(text);
+  if (status < 0) shmkit_python_raise(status);
+  return status >= 0;
+}
+
 PyObject *shmkit_python_address(PyObject *object) {
   if (PyUnicode_Check(object) || PyBytes_Check(object))
     return parse_text(object, "address", object);
   PyObject *path = PyOS_FSPath(object);
   if (!path) {
+    /* What the object's own code raises is its user's to see, KeyboardInterrupt above all. */
+    if (!PyErr_ExceptionMatches(PyExc_TypeError)) return NULL;
     PyErr_Clear();
     PyErr_Format(PyExc_TypeError, "address must be str, bytes or os.PathLike, not %.100s",
                  Py_TYPE(object)->tp_name);

@@ -21,7 +21,8 @@
 /* Where the object keeps its segment. In the wrapper, which alone knows SWIG's object. */
 shmkit_segment **shmkit_python_pointer(PyObject *self);
 
-/* Take from the type and from its base what SWIG leaves open to users and what would be unsafe. */
+/* At import: take from the type and from its base what SWIG leaves open to users and what would be
+ * unsafe. An exception that is set when it returns fails the import. */
 void shmkit_python_prepare(PyObject *segment_type);
 
 /* From the hand-written package, once: the class that functions return, a subclass of Segment, and
@@ -58,6 +59,9 @@ void shmkit_python_fail(shmkit_status status, PyObject *filename, const char *fo
 PyObject *shmkit_python_address(PyObject *object);
 PyObject *shmkit_python_text(PyObject *object, const char *name);
 
+/* A type, by its name. */
+int shmkit_python_type(PyObject *object, shmkit_type *out);
+
 /* An integer from 0 to `largest`. `self` and `args` are the call's: errors name its segment. */
 int shmkit_python_integer(PyObject *self, PyObject *args, PyObject *object, const char *name,
                           uint64_t largest, uint64_t *out);
@@ -82,6 +86,9 @@ PyObject *shmkit_segment_python_read(shmkit_segment *segment, PyObject *self, Py
                                      PyObject *size);
 PyObject *shmkit_segment_python_view(shmkit_segment *segment, PyObject *self, PyObject *type,
                                      PyObject *offset, PyObject *count);
+
+/* Before the first view. */
+int shmkit_python_prepare_views(void);
 
 int shmkit_python_getbuffer(PyObject *self, Py_buffer *view, int flags);
 void shmkit_python_releasebuffer(PyObject *self, Py_buffer *view);

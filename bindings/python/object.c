@@ -7,6 +7,7 @@ static PyTypeObject *native_type;
 static PyTypeObject *public_type;
 
 void shmkit_python_prepare(PyObject *segment_type) {
+  if (!shmkit_python_prepare_views()) return;
   native_type = (PyTypeObject *)segment_type;
   /* SWIG's base class lets scripts give up ownership, chain objects and ask for the pointer. */
   PyTypeObject *base = native_type->tp_base;

@@ -87,13 +87,25 @@ def test_an_address_that_has_no_bytes_is_a_value_error(call: Any) -> None:
         call("\ud800")
 
 
-def test_a_path_that_fails_says_so(name: str) -> None:
+@every_call
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, MemoryError, OSError])
+def test_a_path_that_fails_says_so(call: Any, error: type[BaseException]) -> None:
     class Broken:
         def __fspath__(self) -> str:
-            raise RuntimeError("broken path")
+            raise error("broken path")
 
-    with pytest.raises((RuntimeError, TypeError)):
-        shmkit.open(Broken())
+    with pytest.raises(error, match="broken path"):
+        call(Broken())
+
+
+@every_call
+def test_a_path_that_is_no_text_is_a_type_error(call: Any) -> None:
+    class Broken:
+        def __fspath__(self) -> Any:
+            return 5
+
+    with pytest.raises(TypeError, match="address must be str, bytes or"):
+        call(Broken())
 
 
 @pytest.mark.parametrize("size", [0, -1, -(2**63), 2**63, 2**64 - 1, 2**64, 10**30])
