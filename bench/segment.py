@@ -27,7 +27,7 @@ SUBJECTS = {
     "segment.size": ("segment.size", 20000),
     "segment.closed": ("segment.closed", 20000),
     "len(segment)": ("len(segment)", 20000),
-    "type_size(9)": ("type_size(9)", 20000),
+    "type_size('f64')": ("type_size('f64')", 20000),
     "get, view of a segment": ("view[5]", 20000),
     "get, view of a bytearray": ("plain[5]", 20000),
     "set, view of a segment": ("view[5] = 1.5", 20000),
@@ -60,7 +60,7 @@ def measure(segment: shmkit.Segment) -> dict[str, list[float]]:
         "view": segment.view("f64"),
         "name": segment.name,
         "shmkit": shmkit,
-        "type_size": shmkit.native.type_size,
+        "type_size": shmkit.type_size,
         "SharedMemory": shared_memory.SharedMemory,
     }
     timers = {title: timeit.Timer(code, globals=names) for title, (code, _) in SUBJECTS.items()}

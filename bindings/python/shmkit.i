@@ -113,6 +113,15 @@ type name;
   $1 = ($1_ltype)integer;
 }
 
+%typemap(in, noblock=1) shmkit_type type {
+  if (!shmkit_python_type($input, &$1)) SWIG_fail;
+}
+/* Python knows statuses as errno numbers. */
+%typemap(in, noblock=1) shmkit_status status (uint64_t number) {
+  if (!shmkit_python_integer(self, NULL, $input, "errno", INT_MAX, &number)) SWIG_fail;
+  $1 = -(int)number;
+}
+
 /* The object whose method it is, for those that keep a reference to it. */
 %typemap(in, numinputs=0, noblock=1) PyObject *object { $1 = self; }
 
@@ -158,7 +167,6 @@ type name;
 
 /* Reached only after success: the typemap of the status leaves otherwise. */
 %typemap(in, numinputs=0, noblock=1) shmkit_segment **out (shmkit_segment *made = NULL),
-                                     shmkit_type *out (shmkit_type made),
                                      int *out (int made),
                                      uint32_t *out (uint32_t made),
                                      shmkit_creator *out (shmkit_creator made) {
@@ -168,7 +176,7 @@ type name;
   Py_DECREF($result);
   $result = shmkit_python_wrap(*$1);
 }
-%typemap(argout, noblock=1) shmkit_type *out, int *out, uint32_t *out {
+%typemap(argout, noblock=1) int *out, uint32_t *out {
   Py_DECREF($result);
   $result = PyLong_FromLong((long)*$1);
 }
@@ -176,6 +184,19 @@ type name;
   Py_DECREF($result);
   $result = shmkit_python_creator($1);
 }
+
+/* ---- Left out --------------------------------------------------------------------------------- */
+
+/* Python names types and kinds by strings and never sees their numbers, nor those of statuses. */
+%ignore SHMKIT_OK;
+%ignore SHMKIT_AGAIN;
+%ignore shmkit_kind;
+%ignore shmkit_kind_name;
+%ignore shmkit_type;
+%ignore shmkit_type_find;
+%ignore shmkit_type_name;
+/* The package has the names of lifetimes, which it takes. */
+%ignore shmkit_lifetime_name;
 
 /* ---- Declarations ----------------------------------------------------------------------------- */
 

@@ -35,11 +35,12 @@ from .errors import (
     TruncatedError,
     UnsupportedError,
     WouldBlockError,
+    error_name,
 )
 from .factories import create, open, open_or_create, receive, unlink
 from .native import version as _version
 from .segment import Creator, Segment
-from .types import Address, Kind, Lifetime, TypeName
+from .types import Address, Kind, Lifetime, TypeName, type_size
 
 __version__ = _version()
 
@@ -69,9 +70,11 @@ __all__ = [
     "WouldBlockError",
     "__version__",
     "create",
+    "error_name",
     "open",
     "open_or_create",
     "receive",
+    "type_size",
     "unlink",
 ]
 

@@ -14,6 +14,11 @@ import os
 from . import native
 
 
+def error_name(number: int) -> str:
+    """What <shmkit/error.h> or <errno.h> calls an errno: "SHMKIT_ERR_RANGE", "ENOENT"."""
+    return native.error_name(number)
+
+
 class Error(OSError):
     """Something failed that has to do with shared memory.
 
@@ -29,7 +34,7 @@ class Error(OSError):
     @property
     def symbol(self) -> str:
         """What <shmkit/error.h> or <errno.h> calls it: "SHMKIT_ERR_RANGE", "ENOENT"."""
-        return native.error_name(-(self.errno or 0))
+        return error_name(self.errno or 0)
 
 
 class ClosedError(Error, ValueError):
@@ -93,7 +98,15 @@ class SignalError(Error, InterruptedError):
 
 
 class PeerGoneError(Error, ConnectionError):
-    """The other end of a socket is gone."""
+    """The other end of a socket is gone: BrokenPipeError, too, or ConnectionResetError."""
+
+
+class PeerPipeError(PeerGoneError, BrokenPipeError):
+    """The PeerGoneError of EPIPE."""
+
+
+class PeerResetError(PeerGoneError, ConnectionResetError):
+    """The PeerGoneError of ECONNRESET."""
 
 
 _BY_ERRNO: dict[int, type[Error]] = {
@@ -116,8 +129,8 @@ _BY_ERRNO: dict[int, type[Error]] = {
     errno.EAGAIN: WouldBlockError,
     errno.ETIMEDOUT: TimedOutError,
     errno.EINTR: SignalError,
-    errno.EPIPE: PeerGoneError,
-    errno.ECONNRESET: PeerGoneError,
+    errno.EPIPE: PeerPipeError,
+    errno.ECONNRESET: PeerResetError,
 }
 
 

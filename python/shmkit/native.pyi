@@ -12,13 +12,6 @@ from .types import Address, Kind, Lifetime, TypeName
 # flags, mode, lifetime, seals, capacity, content
 _Options = tuple[Any, ...]
 
-OK: int
-AGAIN: int
-POSIX: int
-SYSV: int
-MEMFD: int
-FD: int
-FILE: int
 PERSISTENT: int
 CREATOR: int
 LAST: int
@@ -33,24 +26,10 @@ SEAL_SHRINK: int
 SEAL_GROW: int
 SEAL_WRITE: int
 SEAL_FUTURE_WRITE: int
-I8: int
-I16: int
-I32: int
-I64: int
-U8: int
-U16: int
-U32: int
-U64: int
-F32: int
-F64: int
-BOOL: int
-CHAR: int
 
 def version() -> str: ...
-def error_name(status: int, /) -> str: ...
-def type_find(name: str, /) -> int: ...
-def type_name(type: int, /) -> str: ...
-def type_size(type: int, /) -> int: ...
+def error_name(errno: int, /) -> str: ...
+def type_size(type: TypeName, /) -> int: ...
 def segment_create(address: Address, size: int, options: _Options, /) -> segment.Segment: ...
 def segment_open(address: Address, options: _Options, /) -> segment.Segment: ...
 def segment_open_or_create(
@@ -58,8 +37,6 @@ def segment_open_or_create(
 ) -> segment.Segment: ...
 def segment_receive(socket: FileDescriptorLike, options: _Options, /) -> segment.Segment: ...
 def unlink(address: Address, /) -> None: ...
-def kind_name(kind: int, /) -> str: ...
-def lifetime_name(lifetime: int, /) -> str: ...
 def python_register(
     segment_type: type[Segment], make_error: Callable[[int, str, str | None], OSError], /
 ) -> None: ...

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Types of arguments, for annotations."""
+"""Types of elements, and types of arguments for annotations."""
 
 import os
 from typing import Literal, Union
+
+from . import native
 
 Address = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 Kind = Literal["posix", "sysv", "memfd", "fd", "file"]
@@ -10,3 +12,8 @@ Lifetime = Literal["persistent", "creator", "last"]
 TypeName = Literal[
     "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "bool", "char"
 ]
+
+
+def type_size(type: TypeName) -> int:
+    """Bytes of one element, which is also what its offset must be a multiple of."""
+    return native.type_size(type)

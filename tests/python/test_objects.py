@@ -9,8 +9,10 @@ import gc
 import inspect
 import operator
 import os
+import re
 import sys
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -314,3 +316,11 @@ def test_signatures_and_documentation_are_there() -> None:
     for name in shmkit.__all__:
         value = getattr(shmkit, name)
         assert not (inspect.isclass(value) or inspect.isfunction(value)) or value.__doc__
+
+
+def test_the_module_in_c_has_what_the_package_uses() -> None:
+    package = Path(shmkit.__file__).parent
+    text = "".join(path.read_text() for path in package.glob("*.py"))
+    names = {name for name in vars(native) if not name.startswith("_")} - {"Segment"}
+    used = set(re.findall(r"native\.(\w+)", text)) | {"version"}  # imported by name
+    assert names - used == set()

@@ -7,6 +7,7 @@ import array
 import errno
 import mmap
 import os
+import pickle
 import signal
 import socket
 import threading
@@ -199,11 +200,16 @@ def test_a_peer_that_is_gone_is_a_connection_error(
     segment: shmkit.Segment, pair: tuple[socket.socket, socket.socket]
 ) -> None:
     pair[0].close()
-    with pytest.raises(ConnectionError):
+    with pytest.raises(ConnectionResetError) as receiving:
         shmkit.receive(pair[1])
-    with pytest.raises(ConnectionError) as raised:
+    with pytest.raises(BrokenPipeError) as sending:
         segment.send(pair[1])
-    assert isinstance(raised.value, shmkit.PeerGoneError)
+    for raised in (receiving, sending):
+        assert isinstance(raised.value, shmkit.PeerGoneError)
+        copy = pickle.loads(pickle.dumps(raised.value))
+        assert type(copy) is type(raised.value)
+    assert not isinstance(receiving.value, BrokenPipeError)
+    assert not isinstance(sending.value, ConnectionResetError)
 
 
 def test_a_socket_that_does_not_block_is_not_ready(
