@@ -22,6 +22,18 @@ _LIFETIMES = {
     "creator": native.CREATOR,
     "last": native.LAST,
 }
+_FLAGS = {
+    "readonly": native.READONLY,
+    "sparse": native.SPARSE,
+    "populate": native.POPULATE,
+    "lock": native.LOCK,
+    "huge_pages": native.HUGE_PAGES,
+    "any_owner": native.ANY_OWNER,
+}
+
+
+def _flags(**chosen: bool) -> int:
+    return sum(_FLAGS[name] for name, wanted in chosen.items() if wanted)
 
 
 def _lifetime(name: str) -> int:
@@ -76,26 +88,9 @@ def create(
 
     What a kind of segment does not have is UnsupportedError. Other threads run meanwhile.
     """
-    flags = (
-        (native.SPARSE if sparse else 0)
-        | (native.POPULATE if populate else 0)
-        | (native.LOCK if lock else 0)
-        | (native.HUGE_PAGES if huge_pages else 0)
-    )
+    flags = _flags(sparse=sparse, populate=populate, lock=lock, huge_pages=huge_pages)
     options = (flags, _mode(mode), _lifetime(lifetime), seal_bits(seals), capacity, content)
     return native.segment_create(address, size, options)
-
-
-def _opening(
-    readonly: bool, capacity: int | None, populate: bool, lock: bool, any_owner: bool
-) -> tuple[typing.Any, ...]:
-    flags = (
-        (native.READONLY if readonly else 0)
-        | (native.POPULATE if populate else 0)
-        | (native.LOCK if lock else 0)
-        | (native.ANY_OWNER if any_owner else 0)
-    )
-    return flags, 0, 0, 0, capacity, None
 
 
 def open(
@@ -116,7 +111,8 @@ def open(
 
     See create() for populate and lock. Other threads run meanwhile.
     """
-    options = _opening(readonly, capacity, populate, lock, any_owner)
+    flags = _flags(readonly=readonly, populate=populate, lock=lock, any_owner=any_owner)
+    options = (flags, 0, 0, 0, capacity, None)
     return native.segment_open(address, options)
 
 
@@ -131,6 +127,7 @@ def open_or_create(
     populate: bool = False,
     lock: bool = False,
     huge_pages: bool = False,
+    seals: str | collections.abc.Iterable[str] = (),
     content: _t.ReadableBuffer | None = None,
     any_owner: bool = False,
 ) -> Segment:
@@ -139,14 +136,10 @@ def open_or_create(
     Of many processes that do so at once one creates, the others get its segment. One that exists
     may be larger than `size`; IncompatibleError when it is smaller. See create() and open().
     """
-    flags = (
-        (native.SPARSE if sparse else 0)
-        | (native.POPULATE if populate else 0)
-        | (native.LOCK if lock else 0)
-        | (native.HUGE_PAGES if huge_pages else 0)
-        | (native.ANY_OWNER if any_owner else 0)
+    flags = _flags(
+        sparse=sparse, populate=populate, lock=lock, huge_pages=huge_pages, any_owner=any_owner
     )
-    options = (flags, _mode(mode), _lifetime(lifetime), 0, capacity, content)
+    options = (flags, _mode(mode), _lifetime(lifetime), seal_bits(seals), capacity, content)
     return native.segment_open_or_create(address, size, options)
 
 
@@ -164,7 +157,8 @@ def receive(
     The socket is a socket object, whose timeout is respected, or a descriptor. WouldBlockError on
     one that does not block, TimedOutError, PeerGoneError. Other threads run meanwhile.
     """
-    options = _opening(readonly, capacity, populate, lock, False)
+    flags = _flags(readonly=readonly, populate=populate, lock=lock)
+    options = (flags, 0, 0, 0, capacity, None)
     return when_readable(socket, lambda: native.segment_receive(socket, options))
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import inspect
 import os
 import stat
 
@@ -67,6 +69,41 @@ def test_open_or_create_creates_once(name: str) -> None:
             assert second.size == 100
             assert second.read(0, 4) == b"kept"
         first.unlink()
+
+
+def test_open_or_create_takes_what_create_takes(name: str) -> None:
+    both = inspect.signature(shmkit.open_or_create).parameters
+    for function in (shmkit.create, shmkit.open):
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.name != "readonly":  # What was just created is to be written.
+                assert both[parameter.name] == parameter
+    with shmkit.open_or_create(f"memfd:{name}", 100, seals=["grow", "shrink"]) as segment:
+        assert segment.seals == {"grow", "shrink"}
+    with pytest.raises(shmkit.UnsupportedError, match="memfd"):
+        shmkit.open_or_create(name, 100, seals=["grow", "shrink"])
+    with pytest.raises(shmkit.InvalidError, match="a seal is one of"):
+        shmkit.open_or_create(name, 100, seals="everything")
+
+
+def test_types_have_sizes() -> None:
+    for size, names in [(1, "i8 u8 bool char"), (2, "i16 u16"), (4, "i32 u32 f32")]:
+        assert {shmkit.type_size(name) for name in names.split()} == {size}  # type: ignore[arg-type]
+    assert shmkit.type_size("i64") == shmkit.type_size("u64") == shmkit.type_size("f64") == 8
+    with pytest.raises(shmkit.InvalidError, match="f16"):
+        shmkit.type_size("f16")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        shmkit.type_size(9)  # type: ignore[arg-type]
+
+
+def test_errno_values_have_names() -> None:
+    assert shmkit.error_name(errno.ENOENT) == "ENOENT"
+    assert shmkit.error_name(errno.EPROTO) == "SHMKIT_ERR_INCOMPATIBLE"
+    assert shmkit.error_name(12345) == "unknown"
+    for impossible in [-1, 2**31]:
+        with pytest.raises(ValueError, match="errno"):
+            shmkit.error_name(impossible)
+    with pytest.raises(TypeError):
+        shmkit.error_name("ENOENT")  # type: ignore[arg-type]
 
 
 def test_a_read_only_segment_sees_what_others_write(segment: shmkit.Segment) -> None:
