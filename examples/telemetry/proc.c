@@ -18,16 +18,24 @@ static const char *const paths[FILES] = {"/proc/stat", "/proc/meminfo", "/proc/n
  * text anew whenever it is read from the start. */
 static char *content(int which) {
   static int files[FILES] = {-1, -1, -1};
-  static char text[1 << 16];
+  static char *text;
+  static size_t size;
   int fd = files[which];
   if (fd < 0) fd = files[which] = open(paths[which], O_RDONLY | O_CLOEXEC);
   if (fd < 0) return NULL;
   size_t length = 0;
   ssize_t got = 0;
-  while (length < sizeof text - 1 &&
-         (got = pread(fd, text + length, sizeof text - 1 - length, (off_t)length)) > 0) {
+  do {
     length += (size_t)got;
-  }
+    if (size - length < 2) {
+      /* Of hundreds of CPUs there is much to say. */
+      char *larger = realloc(text, size + (1 << 16));
+      if (larger == NULL) return NULL;
+      text = larger;
+      size += 1 << 16;
+    }
+    got = pread(fd, text + length, size - 1 - length, (off_t)length);
+  } while (got > 0);
   text[length] = '\0';
   return got < 0 ? NULL : text;
 }

@@ -87,6 +87,22 @@ def test_all_agree_on_the_layout(run: Run, attach: Callable[[], Telemetry], name
     assert sampler.end() == 0
 
 
+def test_the_sampler_reads_as_much_as_hundreds_of_cpus_have_to_say(
+    run: Run, attach: Callable[[], Telemetry], tmp_path: Path
+) -> None:
+    stat = tmp_path / "stat"
+    cpus = "".join(f"cpu{number} 1 2 3 4 5 6 7 8 9 10\n" for number in range(900))
+    interrupts = " 0" * 100_000
+    stat.write_text(f"cpu  1 2 3 4 5 6 7 8 9 10\n{cpus}intr 0{interrupts}\nbtime 1234567890\n")
+    mount = 'mount --bind "$0" /proc/stat && exec "$@"'
+    sandbox = ["unshare", "--mount", "sh", "-c", mount, stat]
+    if subprocess.run([*sandbox, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting in a namespace is not permitted")
+    run([*sandbox, *COMMANDS["sampler"]])
+    telemetry = attach()
+    assert (telemetry.cpus, telemetry.boot_time) == (900, 1234567890)
+
+
 @pytest.mark.parametrize("program", ["sampler", "summary", "dashboard"])
 def test_something_else_under_the_name_is_refused(program: str, tmp_path: Path, name: str) -> None:
     with shmkit.create(name, 1 << 20, lifetime="creator", content=b"shmtele\0\2"):
