@@ -195,11 +195,11 @@ SHMKIT_API shmkit_status shmkit_segment_create(const char *address, uint64_t siz
  * @param options  see shmkit_segment_options; NULL for the defaults.
  * @param out      the segment, to be ended with shmkit_segment_free.
  * @return 0; -ENOENT; -EACCES (also for a foreign owner, see SHMKIT_ANY_OWNER, and for a descriptor
- *         that does not allow writing); -ELOOP for a symbolic link and SHMKIT_ERR_INCOMPATIBLE
- *         for a directory, fifo, socket or device in place of a segment; SHMKIT_ERR_TRUNCATED for one of 0 bytes, unless a
- *         capacity is given; -EINTR when a signal came while waiting for a holder of a lease;
- *         -EBUSY when somebody holds a lease or, of a Last segment, a lock and does not go on;
- *         others as for create.
+ *         that does not allow writing); -ELOOP for a symbolic link and SHMKIT_ERR_INCOMPATIBLE for a
+ *         directory, fifo, socket or device in place of a segment; SHMKIT_ERR_TRUNCATED for one of
+ *         0 bytes, unless a capacity is given; -EINTR when a signal came while waiting for a holder
+ *         of a lease; -EBUSY when somebody holds a lease or, of a Last segment, a lock and does not
+ *         go on; others as for create.
  * Concurrency: any thread.
  */
 SHMKIT_API shmkit_status shmkit_segment_open(const char *address,
@@ -228,9 +228,9 @@ SHMKIT_API shmkit_status shmkit_segment_open_or_create(const char *address, uint
  * Remove the name of a segment: posix, file, and sysv, where the system marks the segment for
  * removal. Whoever has it open keeps the memory.
  *
- * @return 0; -ENOENT; -EACCES or -EPERM; -ELOOP or SHMKIT_ERR_INCOMPATIBLE when something else
- *         is in its place, which is left alone; SHMKIT_ERR_UNSUPPORTED for memfd and fd, which have no name; -EBUSY
- *         when another process holds the removal lock and does not go on.
+ * @return 0; -ENOENT; -EACCES or -EPERM; -ELOOP or SHMKIT_ERR_INCOMPATIBLE when something else is in
+ *         its place, which is left alone; SHMKIT_ERR_UNSUPPORTED for memfd and fd, which have no
+ *         name; -EBUSY when another process holds the removal lock and does not go on.
  * Concurrency: any thread, any number of processes: a name that another process has just created
  *         anew is never removed in place of the one that was found.
  */
