@@ -25,6 +25,11 @@ void shmkit_python_prepare(PyObject *segment_type) {
 }
 
 void shmkit_python_register(PyObject *segment_type, PyObject *make_error) {
+  /* There is one native type in a process, and one set of classes that it can make instances of. */
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+    PyErr_SetString(PyExc_ImportError, "shmkit works in the main interpreter only");
+    return;
+  }
   if (!PyType_Check(segment_type) || !PyType_IsSubtype((PyTypeObject *)segment_type, native_type)) {
     PyErr_SetString(PyExc_TypeError, "a subclass of native.Segment is needed");
     return;

@@ -94,3 +94,37 @@ def test_development_mode_has_nothing_to_say(name: str) -> None:
     support.run_python(
         PROLOGUE + "segment.view('u8')[0] = 1; segment.close()", name, PYTHONDEVMODE="1"
     )
+
+
+def test_a_subinterpreter_is_refused_and_disturbs_nobody(name: str) -> None:
+    support.run_python(
+        """
+import shmkit, sys
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+try:
+    other = interpreters.create("legacy")
+except TypeError:
+    other = interpreters.create(isolated=False)
+code = '''
+try:
+    import shmkit
+except ImportError as error:
+    assert "main interpreter" in str(error), error
+else:
+    raise AssertionError("imported")
+'''
+problem = interpreters.run_string(other, code)
+assert problem is None, problem
+interpreters.destroy(other)
+with shmkit.create(sys.argv[1], 16, lifetime="creator") as segment:
+    assert type(segment) is shmkit.Segment
+try:
+    shmkit.open(sys.argv[1])
+except shmkit.NotFoundError:
+    pass
+""",
+        name,
+    )
