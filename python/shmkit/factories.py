@@ -22,18 +22,25 @@ _LIFETIMES = {
     "creator": native.CREATOR,
     "last": native.LAST,
 }
-_FLAGS = {
-    "readonly": native.READONLY,
-    "sparse": native.SPARSE,
-    "populate": native.POPULATE,
-    "lock": native.LOCK,
-    "huge_pages": native.HUGE_PAGES,
-    "any_owner": native.ANY_OWNER,
-}
 
 
-def _flags(**chosen: bool) -> int:
-    return sum(_FLAGS[name] for name, wanted in chosen.items() if wanted)
+def _flags(
+    *,
+    readonly: bool = False,
+    sparse: bool = False,
+    populate: bool = False,
+    lock: bool = False,
+    huge_pages: bool = False,
+    any_owner: bool = False,
+) -> int:
+    return (
+        (native.READONLY if readonly else 0)
+        | (native.SPARSE if sparse else 0)
+        | (native.POPULATE if populate else 0)
+        | (native.LOCK if lock else 0)
+        | (native.HUGE_PAGES if huge_pages else 0)
+        | (native.ANY_OWNER if any_owner else 0)
+    )
 
 
 def _lifetime(name: str) -> int:
