@@ -27,10 +27,15 @@ static shmkit_status check_flags(const struct shmkit__address *address,
   const uint32_t known = SHMKIT_SPARSE | SHMKIT_POPULATE | SHMKIT_LOCK | SHMKIT_HUGE_PAGES;
   shmkit_kind kind = address->kind;
   if (options->flags & SHMKIT_READONLY) {
-    return fail_option(address, -EINVAL, "read-only is for opening: seal or reopen it");
+    return fail_option(address, -EINVAL,
+                       "what is created is not read-only: open it so, or seal it");
+  }
+  if (options->flags & SHMKIT_ANY_OWNER) {
+    return fail_option(address, -EINVAL, "any_owner is for opening what exists");
   }
   if (options->flags & ~known) {
-    return fail_option(address, -EINVAL, "any_owner and unknown flags are not for creating");
+    return shmkit__fail(-EINVAL, address->text, "cannot create %s: unknown flags 0x%x",
+                        address->text, (unsigned)(options->flags & ~known));
   }
   if ((options->flags & SHMKIT_HUGE_PAGES) && kind != SHMKIT_MEMFD && kind != SHMKIT_SYSV) {
     return fail_option(address, SHMKIT_ERR_UNSUPPORTED,
@@ -49,7 +54,10 @@ shmkit_status shmkit__check_creation(const struct shmkit__address *address, uint
     return fail_option(address, -EINVAL, "no segment can have 2^63 bytes or more");
   }
   if (options->mode & ~0777U) {
-    return fail_option(address, -EINVAL, "the mode has more than permission bits, 0777");
+    return shmkit__fail(-EINVAL, address->text,
+                        "cannot create %s: the mode %#o has more than permission bits, 0777: is it "
+                        "meant to be octal?",
+                        address->text, (unsigned)options->mode);
   }
   if (options->lifetime > SHMKIT_LAST) return fail_option(address, -EINVAL, "unknown lifetime");
   if (options->lifetime != SHMKIT_PERSISTENT && address->kind == SHMKIT_MEMFD) {

@@ -149,8 +149,10 @@ shmkit_status shmkit_unlink(const char *address) {
     case SHMKIT_SYSV:
       return shmkit__sysv_unlink(&parsed);
     default:
-      return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, parsed.text,
-                          "%s has no name to unlink: it goes with its last user", parsed.text);
+      return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, parsed.text, "%s has no name to unlink: %s",
+                          parsed.text,
+                          parsed.kind == SHMKIT_FD ? "unlink the address that it was opened by"
+                                                   : "it goes with its last user");
   }
 }
 

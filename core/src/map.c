@@ -113,15 +113,15 @@ static shmkit_status check_growth(const shmkit_segment *self, uint64_t size) {
                         "%s cannot grow: %s have a fixed size", self->address,
                         self->kind == SHMKIT_SYSV ? "System V segments" : "mappings of huge pages");
   }
-  if (size > self->capacity) {
-    return shmkit__fail(SHMKIT_ERR_RANGE, self->address,
-                        "cannot grow %s to %" PRIu64 " bytes: this mapping has a capacity of %zu; "
-                        "open it with a larger one",
-                        self->address, size, self->capacity);
-  }
   if (self->readonly) {
     return shmkit__fail(-EACCES, self->address, "cannot grow %s: it is open read-only",
                         self->address);
+  }
+  if (size > self->capacity) {
+    return shmkit__fail(SHMKIT_ERR_RANGE, self->address,
+                        "cannot grow %s to %" PRIu64 " bytes: this mapping has a capacity of %zu: "
+                        "give a larger one when it is created or opened",
+                        self->address, size, self->capacity);
   }
   return 0;
 }

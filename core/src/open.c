@@ -86,6 +86,12 @@ static shmkit_status open_descriptor(const struct shmkit__address *address, int 
     return shmkit__fail(-EBADF, text, "cannot open %s: %d is not an open descriptor%s", text,
                         address->number, allowed < 0 ? "" : " that can be used (O_PATH)");
   }
+  struct stat status;
+  if (fstat(address->number, &status) != 0) {
+    return shmkit__fail_errno(errno, text, "cannot open %s", text);
+  }
+  shmkit_status regular = shmkit__check_regular(text, &status, "open");
+  if (regular != 0) return regular;
   if ((allowed & O_ACCMODE) == O_WRONLY) {
     return shmkit__fail(-EACCES, text, "cannot open %s: the descriptor does not allow reading",
                         text);
@@ -97,12 +103,6 @@ static shmkit_status open_descriptor(const struct shmkit__address *address, int 
                         "read-only",
                         text);
   }
-  struct stat status;
-  if (fstat(address->number, &status) != 0) {
-    return shmkit__fail_errno(errno, text, "cannot open %s", text);
-  }
-  shmkit_status regular = shmkit__check_regular(text, &status, "open");
-  if (regular != 0) return regular;
   if (shmkit__os_reopen(address->number, flags, fd) == 0) return 0;
   /* A file of another user, who handed us the descriptor, cannot be opened again. */
   *fd = fcntl(address->number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

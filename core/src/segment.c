@@ -268,8 +268,10 @@ shmkit_status shmkit_segment_unlink(shmkit_segment *self) {
   if (self->kind == SHMKIT_SYSV) return shmkit__sysv_unlink_id(self->sysv_id, self->address);
   const char *path = file_path(self, buffer);
   if (path == NULL) {
-    return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, self->address,
-                        "%s has no name to unlink: it goes with its last user", self->address);
+    return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, self->address, "%s has no name to unlink: %s",
+                        self->address,
+                        self->kind == SHMKIT_FD ? "unlink the address that it was opened by"
+                                                : "it goes with its last user");
   }
   shmkit_status status = SHMKIT_AGAIN;
   /* Closed, it has no descriptor any more, and needs none. */

@@ -39,8 +39,9 @@ static int open_hello(const char *name, shmkit_segment **segment, struct hello *
   shmkit_span bytes;
   if (shmkit_segment_open(name, NULL, segment) != 0) return fail();
   if (shmkit_segment_view(*segment, SHMKIT_U8, 0, sizeof(struct hello), &bytes) != 0) {
+    (void)fail();
     shmkit_segment_free(*segment);
-    return fail();
+    return 1;
   }
   *hello = bytes.data;
   return 0;

@@ -45,6 +45,7 @@
  *     it does not exist. A forked child that keeps its inherited mapping has it open; a program
  *     without shmkit does not count. The sticky bit of a file on a tmpfs or hugetlbfs marks a Last
  *     segment, whoever has set it.
+ *   Creator is for posix, sysv and file; Last for posix, and for file on a tmpfs or hugetlbfs.
  *
  * CRASHES. Creating leaves nothing, as said. A peer that truncates the file makes every access
  * through the mapping beyond the new end raise SIGBUS; shmkit_segment_read and _write report it
@@ -90,7 +91,7 @@ typedef enum shmkit_lifetime { SHMKIT_PERSISTENT = 0, SHMKIT_CREATOR, SHMKIT_LAS
 
 /** Flags of shmkit_segment_options; each says to which calls it applies. */
 enum {
-  /** open: map for reading only. Needs only read permission. */
+  /** open, not open_or_create: map for reading only. Needs only read permission. */
   SHMKIT_READONLY = 1 << 0,
   /** create: do not reserve room. Cheap for huge, mostly empty segments; when room runs out, the
    *  first touch of a page raises SIGBUS. */
@@ -372,7 +373,8 @@ SHMKIT_API shmkit_status shmkit_segment_write(shmkit_segment *self, uint64_t off
                                               const void *bytes, size_t length);
 
 /**
- * Ask the kernel for the size again, which other processes may have changed.
+ * Ask the kernel for the size again, which other processes may have changed. Never tells more than
+ * the capacity of this mapping: to follow growth, open with one.
  *
  * @return 0; SHMKIT_ERR_CLOSED; -ESTALE when somebody closed the segment's descriptor and the
  *         address does not lead to it any more.
@@ -449,7 +451,8 @@ SHMKIT_API shmkit_status shmkit_segment_send(shmkit_segment *self, int socket, u
 
 /**
  * Receive a descriptor from a Unix socket, from shmkit_segment_send or any program that sends one
- * descriptor beside one byte, and open it. The segment's address is "fd:N".
+ * descriptor beside one byte, and open it. The segment's address is "fd:N". After a failure, what came
+ * is closed, and the other side has to send again.
  *
  * @param options  as for open.
  * @param out      the segment, to be ended with shmkit_segment_free.

@@ -7,6 +7,8 @@
  *
  *   - A noun is an opaque type; its functions are shmkit_<noun>_<verb>(self, ..., outputs).
  *   - Offsets and sizes are in bytes, offsets count from 0.
+ *   - A self is never NULL, except for functions that end with _free. Outputs are written to only
+ *     after success: begin with NULL.
  *   - Results are a shmkit_status, see <shmkit/error.h>.
  *   - Strings are NUL-terminated bytes; names need not be UTF-8.
  *   - What a function returns through `out` belongs to the caller, who gives it to the function
