@@ -21,6 +21,9 @@ void shmkit_python_prepare(PyObject *segment_type) {
   /* SWIG begins a docstring of several lines with an empty one, which hides the signature. */
   for (PyMethodDef *method = native_type->tp_methods; method->ml_name; method++)
     if (method->ml_doc && *method->ml_doc == '\n') method->ml_doc++;
+  /* It also gives __dict__ the docstring of the last method. */
+  for (PyGetSetDef *attribute = native_type->tp_getset; attribute->name; attribute++)
+    if (strcmp(attribute->name, "__dict__") == 0) attribute->doc = NULL;
   PyType_Modified(base);
 }
 

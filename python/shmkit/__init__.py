@@ -13,8 +13,65 @@ An address is text. `frames` and `posix:/frames` are POSIX shared memory, `sysv:
 os.fsencode has it, so every name round-trips; an os.PathLike is a file.
 
 Sizes and offsets are in bytes, offsets count from 0. Any thread may call anything at any time.
-Errors are shmkit.Error and, at the same time, what Python programs catch already: see
-shmkit.errors.
+Below is all there is; help(shmkit.create), help(shmkit.Segment.view) and so on say the rest.
+
+Functions
+
+    create(address, size, ...)          a new segment; ExistsError when there is one
+    open(address, ...)                  an existing one; NotFoundError when there is none
+    open_or_create(address, size, ...)  either
+    receive(socket, ...)                what Segment.send() sent over a Unix socket
+    unlink(address)                     remove a name
+    type_size(type)                     bytes of one element of a view
+    error_name(errno)                   "ENOENT", "SHMKIT_ERR_RANGE"
+
+Properties of a Segment
+
+    address, name     "posix:/frames", "frames"
+    kind              "posix", "sysv", "memfd", "fd", "file"
+    lifetime          when the name goes: "persistent", "creator", "last"
+    size, capacity    accessible bytes, bytes to which it can grow
+    readonly          whether it is mapped for reading only
+    created           whether this object created it
+    closed, views     whether it is closed, how many views are alive
+    creator           who made it: a Creator, or None
+    seals             names of a memfd's seals
+
+Methods of a Segment, which is a context manager and a buffer
+
+    read(offset=0, size=None)           copy bytes out; segment[a:b], bytes(segment)
+    write(offset, data)                 copy bytes in; segment[a:b] = data
+    unpack(offset, format)              copy values out, in a format of the struct module
+    pack(offset, format, *values)       copy values in
+    view(type, offset=0, count=None)    a memoryview of elements in place
+    array(type, shape, offset=0)        a NumPy array in place
+    grow(size)                          grow in place, up to the capacity
+    refresh()                           see the size that another process gave it
+    seal(*seals)                        give up for ever what can be done to a memfd
+    send(socket, readonly=False)        send it over a Unix socket
+    fileno()                            its descriptor
+    unlink()                            remove its name
+    close(strict=False)                 end the use of it
+
+Exceptions, each an Error, which is an OSError, and what Python programs catch already
+
+    ClosedError          ValueError: a segment or a descriptor is not open
+    RangeError           IndexError, ValueError: outside the segment
+    InvalidError         ValueError: an address, a size or an option that cannot be
+    TruncatedError       another process took the memory away
+    UnsupportedError     io.UnsupportedOperation: the kind, file system or kernel cannot do it
+    IncompatibleError    what is there is too small, or no segment
+    CorruptError         what another process wrote or sent makes no sense
+    NotFoundError        FileNotFoundError
+    ExistsError          FileExistsError
+    DeniedError          PermissionError, also of writing to a read-only segment
+    NoSpaceError         no room on the file system, or a limit
+    NoMemoryError        MemoryError
+    WouldBlockError      BlockingIOError, of a socket
+    TimedOutError        TimeoutError, of a socket
+    SignalError          InterruptedError
+    PeerGoneError        ConnectionError: PeerPipeError (BrokenPipeError) or PeerResetError
+                         (ConnectionResetError), of a socket
 """
 
 from .errors import (
@@ -29,6 +86,8 @@ from .errors import (
     NoSpaceError,
     NotFoundError,
     PeerGoneError,
+    PeerPipeError,
+    PeerResetError,
     RangeError,
     SignalError,
     TimedOutError,
@@ -60,6 +119,8 @@ __all__ = [
     "NoSpaceError",
     "NotFoundError",
     "PeerGoneError",
+    "PeerPipeError",
+    "PeerResetError",
     "RangeError",
     "Segment",
     "SignalError",

@@ -98,15 +98,15 @@ class SignalError(Error, InterruptedError):
 
 
 class PeerGoneError(Error, ConnectionError):
-    """The other end of a socket is gone: BrokenPipeError, too, or ConnectionResetError."""
+    """The other end of a socket is gone. Also a BrokenPipeError or a ConnectionResetError."""
 
 
 class PeerPipeError(PeerGoneError, BrokenPipeError):
-    """The PeerGoneError of EPIPE."""
+    """The PeerGoneError that is a BrokenPipeError: EPIPE."""
 
 
 class PeerResetError(PeerGoneError, ConnectionResetError):
-    """The PeerGoneError of ECONNRESET."""
+    """The PeerGoneError that is a ConnectionResetError: ECONNRESET."""
 
 
 _BY_ERRNO: dict[int, type[Error]] = {

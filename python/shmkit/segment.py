@@ -44,18 +44,20 @@ def seal_bits(names: str | collections.abc.Iterable[str]) -> int:
 
 
 class Creator(typing.NamedTuple):
-    """Who made a segment, as its maker wrote it down: provenance, not proof."""
+    """Who made a segment, as its maker wrote it down: provenance, not proof.
+
+    pid            process ID, in the PID namespace below
+    start          start of that process in clock ticks since boot; 0 when unknown
+    pid_namespace  inode of its PID namespace; 0 when unknown
+    boot           boot identifier of the machine's run; "" when unknown
+    program        name of the program, at most 15 bytes; "" when unknown
+    """
 
     pid: int
-    """Process ID, in the PID namespace below."""
     start: int
-    """Start of that process in clock ticks since boot; 0 when unknown."""
     pid_namespace: int
-    """Inode of its PID namespace; 0 when unknown."""
     boot: str
-    """Boot identifier of the machine's run; "" when unknown."""
     program: str
-    """Name of the program, at most 15 bytes; "" when unknown."""
 
 
 class Segment(native.Segment):

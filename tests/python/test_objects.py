@@ -316,6 +316,15 @@ def test_signatures_and_documentation_are_there() -> None:
     for name in shmkit.__all__:
         value = getattr(shmkit, name)
         assert not (inspect.isclass(value) or inspect.isfunction(value)) or value.__doc__
+    assert "unlink" not in (vars(native.Segment)["__dict__"].__doc__ or "")
+    assert "clock ticks" in (shmkit.Creator.__doc__ or "")
+
+
+def test_the_help_of_the_package_lists_everything() -> None:
+    words = set(re.findall(r"\w+", shmkit.__doc__ or ""))
+    types = {"Address", "Kind", "Lifetime", "TypeName"}  # for annotations
+    assert {name for name in shmkit.__all__ if not name.startswith("_")} - types <= words
+    assert {name for name in dir(shmkit.Segment) if not name.startswith("_")} <= words
 
 
 def test_the_module_in_c_has_what_the_package_uses() -> None:
