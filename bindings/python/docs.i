@@ -71,7 +71,9 @@ with every view of shared memory; use read() and write() where that must not hap
 "refresh($self)
 --
 
-Ask the kernel for the size again, which other processes may have changed.";
+Ask the kernel for the size again, which other processes may have changed.
+
+Never beyond this mapping's capacity: open with capacity to follow growth.";
 
 %feature("docstring") shmkit_segment::grow
 "grow($self, size, /)

@@ -81,10 +81,12 @@ def create(
     NoSpaceError or NoMemoryError here, never a SIGBUS later.
 
     capacity    bytes of address space to map: grow() works up to there. The size by default.
-    mode        permission bits, applied exactly, whatever the umask.
-    lifetime    when the name goes. "persistent": when somebody unlinks it. "creator": when this
-                object is closed or this process exits. "last": when the last process that has it
-                open closes it or dies.
+    mode        permission bits, applied exactly, whatever the umask; 0o600 by default.
+    lifetime    when the name goes. "persistent": when somebody unlinks it. "creator", for posix,
+                sysv and file: when this object is closed or this process ends normally; one that
+                is killed, os._exit() and exec leave it. "last", for posix, and for file on tmpfs or
+                hugetlbfs: when the last process closes it or exits; what killed ones leave is
+                removed by the next open or create. memfd has no name and takes neither.
     sparse      do not reserve room: cheap for huge, mostly empty segments, SIGBUS without room.
     populate    make the page tables now.
     lock        keep the pages in memory (mlock).
@@ -112,7 +114,7 @@ def open(
     """Open an existing segment; NotFoundError when there is none.
 
     readonly   map for reading only; needs only read permission.
-    capacity   bytes of address space to map, so that growth of others can be followed.
+    capacity   bytes of address space to map, so that refresh() can follow growth of others.
     any_owner  for posix only: accept a segment of another user. Without it, only those of this user
                and of root are accepted, because anybody may have put a file in that place.
 
@@ -141,7 +143,8 @@ def open_or_create(
     """Open a segment, or create it when there is none; `created` of the segment tells which.
 
     Of many processes that do so at once one creates, the others get its segment. One that exists
-    may be larger than `size`; IncompatibleError when it is smaller. See create() and open().
+    may be larger than `size`; IncompatibleError when it is smaller. See create() and open(), whose
+    `readonly` does not exist here.
     """
     flags = _flags(
         sparse=sparse, populate=populate, lock=lock, huge_pages=huge_pages, any_owner=any_owner
@@ -162,7 +165,8 @@ def receive(
     descriptor beside one byte (SCM_RIGHTS). Its address is "fd:N".
 
     The socket is a socket object, whose timeout is respected, or a descriptor. WouldBlockError on
-    one that does not block, TimedOutError, PeerGoneError. Other threads run meanwhile.
+    one that does not block, TimedOutError, PeerGoneError. After a failure to open what came, its
+    descriptor is closed: the sender has to send again. Other threads run meanwhile.
     """
     flags = _flags(readonly=readonly, populate=populate, lock=lock)
     options = (flags, 0, 0, 0, capacity, None)
