@@ -1,5 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- shmkit: shared memory. What there is and how it behaves is written down in meta.lua.
+
+-- The core is built for one version, and loading it into another one says nothing helpful.
+if _VERSION ~= "Lua 5.4" then
+  error("shmkit is for Lua 5.4, this is " .. _VERSION .. ": run lua5.4", 2)
+end
+
 local core = require "shmkit.core"
 
 -- Bare C functions, so that their errors name the line that called them.

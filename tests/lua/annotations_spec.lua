@@ -100,3 +100,13 @@ describe("the annotations", function()
     assert.equal(12, select(2, names("Type"):gsub("%S+", "")))
   end)
 end)
+
+describe("the module", function()
+  it("says which Lua it is for", function()
+    local path = assert(package.searchpath("shmkit", package.path))
+    local environment = { _VERSION = "Lua 5.1", error = error, require = require }
+    local good, message = pcall(assert(loadfile(path, "t", environment)))
+    assert.is_false(good)
+    assert.matches("for Lua 5.4, this is Lua 5.1", message, 1, true)
+  end)
+end)
