@@ -5,14 +5,22 @@
 ---
 ---     local shm = require "shmkit"
 ---     local seg <close> = assert(shm.create("frames", 4096))
----     seg:write(0, "hello")
+---     assert(seg:write(0, "hello"))
+---     assert(seg:unlink())
 ---
 --- **Addresses**: `frames` or `posix:/frames`, `sysv:0x5eed`, `sysv:id=42`, `memfd:frames`, `fd:7`,
 --- `file:/dev/hugepages/frames`. `<shmkit/segment.h>` describes them, and everything else, in full.
 ---
---- **Errors**: what the world refuses (no such segment, no room, no permission) is returned as
---- `nil, message, errno`. What is wrong whatever the world is like (an impossible address, an
---- offset outside, a wrong type, an unknown option, a closed segment) raises.
+--- **Errors**: what the world refuses (no such segment, no room, no permission, what a kind of
+--- segment, a file system or the kernel does not support) is returned as `nil, message, errno`.
+--- What is wrong whatever the world is like (an impossible address, an offset outside, a wrong type,
+--- an unknown option, a closed segment, a descriptor that is not open) raises. Writing to a read-only
+--- segment is returned by `write` and `pack`, and raised by a view.
+---
+--- **Methods**: `size`, `created`, `readonly` and the others are methods: `seg:size()`. Without the
+--- call, `seg.created` is a function, which is always true.
+---
+--- **Sockets** are descriptors, such as the numbers that luv's `uv.socketpair()` gives.
 ---
 --- **Numbers**: byte offsets count from 0, as in C and Python; elements of views count from 1, as
 --- everything in Lua. Integers are Lua's own, exact to 64 bits.
@@ -34,6 +42,11 @@ local shmkit = {}
 
 --- Options of create, open, open_or_create and receive. Names that are not here are an error, and
 --- so is what does not apply to a call; open_or_create uses those of create only when it creates.
+---
+--- Lifetimes: "persistent": somebody unlinks the name. "creator", for posix, sysv and file: it goes
+--- when this object is closed or this process ends normally; one that is killed, `_exit` and exec
+--- leave it. "last", for posix, and for file on tmpfs or hugetlbfs: when the last process closes it
+--- or exits; what killed ones leave is removed by the next open or create. memfd takes neither.
 ---@class shmkit.Options
 ---@field any_owner? boolean open, posix only: accept a segment of another user
 ---@field capacity? integer bytes of address space to map, so that it can grow in place
@@ -43,7 +56,7 @@ local shmkit = {}
 ---@field lock? boolean keep the pages in memory
 ---@field mode? integer create: permission bits; 0x180 (octal 600) if not given
 ---@field populate? boolean make the page tables now
----@field readonly? boolean open: map for reading only
+---@field readonly? boolean open and receive, not open_or_create: map for reading only
 ---@field seals? shmkit.Seal[] create, memfd: promises that nobody can take back
 ---@field sparse? boolean create: do not reserve room
 
@@ -85,7 +98,8 @@ function shmkit.open(address, options) end
 ---@return integer? errno
 function shmkit.open_or_create(address, size, options) end
 
---- Receive a segment's descriptor from a connected Unix socket, and open it.
+--- Receive a segment's descriptor from a connected Unix socket, and open it. After a failure to
+--- open what came, its descriptor is closed: the sender has to send again.
 ---@param socket integer descriptor of the socket
 ---@param options? shmkit.Options as for open
 ---@return shmkit.Segment? segment
@@ -204,7 +218,8 @@ function Segment:unpack(offset, format) end
 ---@return shmkit.View
 function Segment:view(type, offset, count) end
 
---- Ask the system for the size again, which other processes may have changed.
+--- Ask the system for the size again, which other processes may have changed. Never beyond this
+--- mapping's capacity: open with `capacity` to follow growth.
 ---@return true? done
 ---@return string? message
 ---@return integer? errno
