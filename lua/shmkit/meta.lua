@@ -13,9 +13,9 @@
 ---
 --- **Errors**: what the world refuses (no such segment, no room, no permission, what a kind of
 --- segment, a file system or the kernel does not support) is returned as `nil, message, errno`.
---- What is wrong whatever the world is like (an impossible address, an offset outside, a wrong type,
---- an unknown option, a closed segment, a descriptor that is not open) raises. Writing to a read-only
---- segment is returned by `write` and `pack`, and raised by a view.
+--- What is wrong whatever the world is like (an impossible address, an offset outside, a wrong
+--- type, an unknown option, a closed segment, a descriptor that is not open) raises. Writing to a
+--- read-only segment is returned by `write` and `pack`, and raised by a view.
 ---
 --- **Methods**: `size`, `created`, `readonly` and the others are methods: `seg:size()`. Without the
 --- call, `seg.created` is a function, which is always true.
