@@ -106,7 +106,10 @@ void shmkit_lua_push_address(lua_State *L, const shmkit_segment *segment);
 /* Push a string of `length` bytes at `offset` and return 0; a status and nothing pushed when that
  * cannot be. */
 shmkit_status shmkit_lua_push_content(lua_State *L, shmkit_segment *segment, uint64_t offset,
-                                      size_t length);
+                                      uint64_t length);
+
+/* The bytes from `offset` to the end. */
+uint64_t shmkit_lua_rest(const shmkit_segment *segment, uint64_t offset);
 
 /* Register the class; its methods are SWIG's and those written by hand. */
 void shmkit_lua_open_segment(lua_State *L, const luaL_Reg *swig_methods);

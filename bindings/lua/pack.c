@@ -67,7 +67,7 @@ static shmkit_status unpack_bytes(lua_State *L, shmkit_segment *segment, uint64_
                                   uint64_t length) {
   lua_settop(L, 3);
   lua_pushvalue(L, 3);
-  shmkit_status status = shmkit_lua_push_content(L, segment, offset, (size_t)length);
+  shmkit_status status = shmkit_lua_push_content(L, segment, offset, length);
   if (status != 0) return status;
   if (!call(L, UNPACK, 4)) return SHMKIT_AGAIN;
   lua_Integer next = lua_tointeger(L, -1); /* counts from 1 */
@@ -101,13 +101,9 @@ int shmkit_lua_unpack(lua_State *L) {
   lua_settop(L, 3);
   lua_pushvalue(L, 3);
   bool fixed = call(L, PACKSIZE, 4);
-  uint64_t length = fixed ? (uint64_t)lua_tointeger(L, 4) : SHMKIT_REST;
-  shmkit_span span;
-  shmkit_status status = shmkit_segment_view(segment, SHMKIT_CHAR, offset, length, &span);
-  if (status == 0) {
-    status = fixed ? unpack_bytes(L, segment, offset, length)
-                   : unpack_variable(L, segment, offset, span.count);
-  }
+  shmkit_status status =
+      fixed ? unpack_bytes(L, segment, offset, (uint64_t)lua_tointeger(L, 4))
+            : unpack_variable(L, segment, offset, shmkit_lua_rest(segment, offset));
   if (status < 0) return shmkit_lua_fail(L, status);
   if (status == 0) return lua_gettop(L) - 3;
   if (!wants_more(L)) return reraise(L);

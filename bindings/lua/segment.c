@@ -80,23 +80,30 @@ static int segment_tostring(lua_State *L) {
 }
 
 shmkit_status shmkit_lua_push_content(lua_State *L, shmkit_segment *segment, uint64_t offset,
-                                      size_t length) {
+                                      uint64_t length) {
+  size_t count = length < SIZE_MAX ? (size_t)length : SIZE_MAX;
+  /* No memory for a length from nowhere: the library refuses it before it would touch any. */
+  if (count > shmkit_segment_size(segment)) {
+    return shmkit_segment_read(segment, offset, NULL, count);
+  }
   luaL_Buffer buffer;
-  char *bytes = luaL_buffinitsize(L, &buffer, length);
-  shmkit_status status = shmkit_segment_read(segment, offset, bytes, length);
-  luaL_pushresultsize(&buffer, status == 0 ? length : 0);
+  char *bytes = luaL_buffinitsize(L, &buffer, count);
+  shmkit_status status = shmkit_segment_read(segment, offset, bytes, count);
+  luaL_pushresultsize(&buffer, status == 0 ? count : 0);
   if (status != 0) lua_pop(L, 1);
   return status;
+}
+
+uint64_t shmkit_lua_rest(const shmkit_segment *segment, uint64_t offset) {
+  size_t size = shmkit_segment_size(segment);
+  return offset < size ? size - offset : 0;
 }
 
 static int segment_read(lua_State *L) {
   shmkit_segment *segment = shmkit_lua_check_segment(L, 1);
   uint64_t offset = shmkit_lua_opt_natural(L, 2, "offset", 0);
-  uint64_t length = shmkit_lua_opt_natural(L, 3, "n", SHMKIT_REST);
-  /* Ask first, so that a length from nowhere does not allocate. */
-  shmkit_span span;
-  shmkit_status status = shmkit_segment_view(segment, SHMKIT_CHAR, offset, length, &span);
-  if (status == 0) status = shmkit_lua_push_content(L, segment, offset, (size_t)span.count);
+  uint64_t length = shmkit_lua_opt_natural(L, 3, "n", shmkit_lua_rest(segment, offset));
+  shmkit_status status = shmkit_lua_push_content(L, segment, offset, length);
   return status == 0 ? 1 : shmkit_lua_fail(L, status);
 }
 

@@ -7,6 +7,16 @@
 
 /* New bytes with what is there; NULL when that fails. */
 static PyObject *copy_out(shmkit_segment *segment, uint64_t offset, uint64_t length) {
+  /* No memory is taken for what cannot be there: the library says so, before it would touch any.
+   * Unless another thread grows the segment right now. */
+  while (length > shmkit_segment_size(segment)) {
+    size_t most = length < SIZE_MAX ? (size_t)length : SIZE_MAX;
+    shmkit_status outside = shmkit_segment_read(segment, offset, NULL, most);
+    if (outside < 0 && length > shmkit_segment_size(segment)) {
+      shmkit_python_raise(outside);
+      return NULL;
+    }
+  }
   PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)length);
   if (!bytes) return NULL;
   PyThreadState *released = length >= SHMKIT_PYTHON_LARGE_COPY ? PyEval_SaveThread() : NULL;
@@ -17,16 +27,6 @@ static PyObject *copy_out(shmkit_segment *segment, uint64_t offset, uint64_t len
   Py_DECREF(bytes);
   shmkit_python_raise(status);
   return NULL;
-}
-
-/* Fail as the library does for bytes outside or a segment that is closed. */
-static int check(shmkit_segment *segment, uint64_t offset, uint64_t length) {
-  shmkit_span span;
-  /* The largest count stands for "the rest"; here it is one that is outside. */
-  if (length == SHMKIT_REST) length--;
-  shmkit_status status = shmkit_segment_view(segment, SHMKIT_U8, offset, length, &span);
-  if (status < 0) shmkit_python_raise(status);
-  return status >= 0;
 }
 
 PyObject *shmkit_segment_python_read(shmkit_segment *segment, PyObject *self, PyObject *offset,
@@ -40,8 +40,7 @@ PyObject *shmkit_segment_python_read(shmkit_segment *segment, PyObject *self, Py
     uint64_t end = shmkit_segment_size(segment);
     length = first < end ? end - first : 0;
   }
-  /* Before memory is taken for what cannot be read. */
-  return check(segment, first, length) ? copy_out(segment, first, length) : NULL;
+  return copy_out(segment, first, length);
 }
 
 Py_ssize_t shmkit_python_length(PyObject *self) {
@@ -49,13 +48,12 @@ Py_ssize_t shmkit_python_length(PyObject *self) {
   return segment ? (Py_ssize_t)shmkit_segment_size(segment) : -1;
 }
 
-/* An index from 0 to size - 1; negative ones count from the end. */
-static int find_index(shmkit_segment *segment, PyObject *key, uint64_t *index) {
+/* Negative indices count from the end. One that is outside, the library's read and write refuse. */
+static int find_index(shmkit_segment *segment, PyObject *key, Py_ssize_t *index) {
   Py_ssize_t given = PyNumber_AsSsize_t(key, NULL);
   if (given == -1 && PyErr_Occurred()) return 0;
-  Py_ssize_t size = (Py_ssize_t)shmkit_segment_size(segment);
-  *index = (uint64_t)(given < 0 ? given + size : given);
-  return check(segment, *index, 1);
+  *index = given < 0 ? given + (Py_ssize_t)shmkit_segment_size(segment) : given;
+  return 1;
 }
 
 PyObject *shmkit_python_item(PyObject *self, Py_ssize_t index) {
@@ -92,7 +90,7 @@ static PyObject *get_slice(shmkit_segment *segment, PyObject *slice) {
 }
 
 PyObject *shmkit_python_subscript(PyObject *self, PyObject *key) {
-  uint64_t index;
+  Py_ssize_t index;
   shmkit_segment *segment = shmkit_python_segment(self);
   if (!segment) return NULL;
   if (PySlice_Check(key)) return get_slice(segment, key);
@@ -101,7 +99,7 @@ PyObject *shmkit_python_subscript(PyObject *self, PyObject *key) {
                  Py_TYPE(key)->tp_name);
     return NULL;
   }
-  return find_index(segment, key, &index) ? shmkit_python_item(self, (Py_ssize_t)index) : NULL;
+  return find_index(segment, key, &index) ? shmkit_python_item(self, index) : NULL;
 }
 
 /* Writes; a step other than 1 byte by byte, so that nothing between is touched. */
@@ -144,7 +142,7 @@ static int set_slice(shmkit_segment *segment, PyObject *slice, PyObject *value) 
 }
 
 static int set_item(shmkit_segment *segment, PyObject *key, PyObject *value) {
-  uint64_t index;
+  Py_ssize_t index;
   int overflow;
   if (!PyIndex_Check(value)) {
     PyErr_Format(PyExc_TypeError, "a byte must be an integer, not %.100s", Py_TYPE(value)->tp_name);
@@ -160,7 +158,7 @@ static int set_item(shmkit_segment *segment, PyObject *key, PyObject *value) {
   }
   unsigned char octet = (unsigned char)byte;
   if (!find_index(segment, key, &index)) return -1;
-  return put(segment, (Py_ssize_t)index, 1, &octet, 1);
+  return put(segment, index, 1, &octet, 1);
 }
 
 int shmkit_python_assign_subscript(PyObject *self, PyObject *key, PyObject *value) {
