@@ -7,6 +7,7 @@
  *   plain read NAME          show what is in it, and sign
  *   plain remove NAME        show who signed, and remove it
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,7 +46,11 @@ static struct hello *open_hello(const char *name) {
   int fd = shm_open(name, O_RDWR, 0);
   if (fd < 0 || fstat(fd, &status) != 0) return NULL;
   /* Touching memory beyond the end of the file would raise SIGBUS. */
-  if (status.st_size < (off_t)sizeof(struct hello)) return NULL;
+  if (status.st_size < (off_t)sizeof(struct hello)) {
+    (void)close(fd);
+    errno = ENODATA;
+    return NULL;
+  }
   return map_hello(fd);
 }
 
