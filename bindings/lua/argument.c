@@ -50,6 +50,9 @@ const char *shmkit_lua_check_text(lua_State *L, int index, const char *name) {
 
 shmkit_type shmkit_lua_check_type(lua_State *L, int index) {
   shmkit_type type = SHMKIT_U8;
+  if (lua_type(L, index) != LUA_TSTRING) {
+    luaL_typeerror(L, index, "one of i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 bool char");
+  }
   if (shmkit_type_find(shmkit_lua_check_text(L, index, "type"), &type) != 0) {
     luaL_argerror(L, index, shmkit_error_message());
   }

@@ -35,6 +35,14 @@ PyObject *shmkit_python_text(PyObject *object, const char *name) {
 }
 
 int shmkit_python_type(PyObject *object, shmkit_type *out) {
+  if (!PyUnicode_Check(object) && !PyBytes_Check(object)) {
+    PyErr_Format(PyExc_TypeError,
+                 "type must be one of 'i8', 'i16', 'i32', 'i64', 'u8', 'u16', 'u32', 'u64', 'f32', "
+                 "'f64', 'bool', 'char', not %.100s",
+                 PyType_Check(object) ? ((PyTypeObject *)object)->tp_name
+                                      : Py_TYPE(object)->tp_name);
+    return 0;
+  }
   PyObject *text = shmkit_python_text(object, "type");
   if (!text) return 0;
   shmkit_status status = shmkit_type_find(PyBytes_AS_STRING(text), out);
