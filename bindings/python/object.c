@@ -74,7 +74,8 @@ PyObject *shmkit_python_wrap(shmkit_segment *segment) {
 
 int shmkit_python_init(PyObject *self, PyObject *args, PyObject *kwargs) {
   (void)args, (void)kwargs;
-  PyErr_Format(PyExc_TypeError, "%.100s objects come from create(), open() and open_or_create()",
+  PyErr_Format(PyExc_TypeError,
+               "%.100s objects come from create(), open(), open_or_create() and receive()",
                Py_TYPE(self)->tp_name);
   return -1;
 }

@@ -32,10 +32,14 @@ _SEALS = {
 }
 
 
-def seal_bits(names: str | collections.abc.Iterable[str]) -> int:
+def seal_bits(names: collections.abc.Iterable[object]) -> int:
     """The bits of one seal or several, by name."""
     bits = 0
+    if not isinstance(names, collections.abc.Iterable):
+        raise TypeError(f"seals must be names such as 'shrink', not {type(names).__name__}")
     for name in (names,) if isinstance(names, str) else names:
+        if not isinstance(name, str):
+            raise TypeError(f"seals must be names such as 'shrink', not {type(name).__name__}")
         if name not in _SEALS:
             known = ", ".join(map(repr, _SEALS))
             raise InvalidError(errno.EINVAL, f"a seal is one of {known}, not {name!r}")
@@ -148,14 +152,14 @@ class Segment(native.Segment):
         bits = self._seals()
         return frozenset(name for name, bit in _SEALS.items() if bits & bit)
 
-    def seal(self, *seals: str) -> None:
-        """Promise for a memfd what nobody can take back.
+    def seal(self, *seals: str | collections.abc.Iterable[str]) -> None:
+        """Promise for a memfd what nobody can take back, by names or one iterable of names.
 
         "shrink": it cannot get smaller, so that nobody meets SIGBUS. "grow": nor larger. "write":
         nobody can write; not while a writable mapping exists. "future_write": writable mappings
         that exist go on, nobody gets a new one. "seal": no more seals.
         """
-        self._seal(seal_bits(seals))
+        self._seal(seal_bits(seals[0] if len(seals) == 1 else seals))
 
     def send(self, socket: _t.FileDescriptorLike, readonly: bool = False) -> None:
         """Send the segment's descriptor over a connected Unix socket, for receive().
@@ -166,7 +170,7 @@ class Segment(native.Segment):
         UnsupportedError for System V. Other threads run meanwhile.
         """
         flags = native.READONLY if readonly else 0
-        when_writable(socket, lambda: self._send(socket, flags))
+        when_writable(socket, f"send {self.address}", lambda: self._send(socket, flags))
 
     def __reduce_ex__(self, protocol: typing.Any) -> tuple[typing.Any, ...]:
         self.read(0, 0)  # Fails when it is closed.

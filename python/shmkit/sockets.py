@@ -9,7 +9,7 @@ import select
 import time
 import typing
 
-from .errors import TimedOutError
+from .errors import TimedOutError, WouldBlockError
 
 if typing.TYPE_CHECKING:
     import _typeshed as _t
@@ -18,16 +18,22 @@ _T = typing.TypeVar("_T")
 
 
 def _when_ready(
-    socket: _t.FileDescriptorLike, event: int, call: collections.abc.Callable[[], _T]
+    socket: _t.FileDescriptorLike,
+    event: int,
+    what: str,
+    call: collections.abc.Callable[[], _T],
 ) -> _T:
-    """The call's result, waiting for the socket where C would not.
+    """The call's result, waiting for the socket where C would not. `what` it does, for the message.
 
     A socket object with a timeout has a descriptor that does not block; waiting is Python's part.
     """
     get_timeout = getattr(socket, "gettimeout", None)
     timeout: float | None = get_timeout() if get_timeout else None
     if not timeout:
-        return call()
+        try:
+            return call()
+        except BlockingIOError as error:
+            raise WouldBlockError(errno.EAGAIN, f"cannot {what}: {error}") from None
     deadline = time.monotonic() + timeout
     ready = select.poll()
     ready.register(socket, event)
@@ -37,13 +43,17 @@ def _when_ready(
         except BlockingIOError:
             left = deadline - time.monotonic()
             if left <= 0 or not ready.poll(left * 1000):
-                message = f"the socket was not ready in {timeout} s"
+                message = f"cannot {what}: the socket was not ready in {timeout} s"
                 raise TimedOutError(errno.ETIMEDOUT, message) from None
 
 
-def when_readable(socket: _t.FileDescriptorLike, call: collections.abc.Callable[[], _T]) -> _T:
-    return _when_ready(socket, select.POLLIN, call)
+def when_readable(
+    socket: _t.FileDescriptorLike, what: str, call: collections.abc.Callable[[], _T]
+) -> _T:
+    return _when_ready(socket, select.POLLIN, what, call)
 
 
-def when_writable(socket: _t.FileDescriptorLike, call: collections.abc.Callable[[], _T]) -> _T:
-    return _when_ready(socket, select.POLLOUT, call)
+def when_writable(
+    socket: _t.FileDescriptorLike, what: str, call: collections.abc.Callable[[], _T]
+) -> _T:
+    return _when_ready(socket, select.POLLOUT, what, call)

@@ -167,8 +167,10 @@ def test_options_that_cannot_be_are_value_errors(name: str, options: dict[str, A
     ids=str,
 )
 def test_options_of_other_types_are_type_errors(name: str, options: dict[str, Any]) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError) as raised:
         shmkit.create(name, 4, **options)
+    if "seals" in options:
+        assert str(raised.value) == "seals must be names such as 'shrink', not int"
 
 
 @pytest.mark.parametrize(
