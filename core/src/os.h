@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <shmkit/inspect.h>
 #include <shmkit/segment.h>
 
 /* ---- Files ---------------------------------------------------------------------------------- */
@@ -137,5 +138,70 @@ bool shmkit__os_has_threads(void);
 
 /* Who this process is, for the creator stamp. What cannot be had is 0 or "". */
 void shmkit__os_self(shmkit_creator *out);
+
+/* What is known of any process. */
+struct shmkit__process {
+  uint64_t start;  /* clock ticks since boot */
+  int64_t started; /* the same in nanoseconds since 1970 */
+  uint32_t uid;
+  char program[16];
+};
+
+/* -ESRCH: it does not run any more, or is a zombie. Others: it cannot be told. */
+int shmkit__os_process(int64_t pid, struct shmkit__process *out);
+
+/* Whether PIDs as the system lists them are PIDs as this process sees them. */
+bool shmkit__os_pids_are_ours(void);
+
+/* ---- Looking around --------------------------------------------------------------------------- */
+
+struct shmkit__entry;
+
+/*
+ * These enter what there is into a listing, through listing.h, and change nothing they look at: no
+ * file is opened, mapped or leased. What cannot be found out stays unknown.
+ */
+
+/* The files where POSIX shared memory lives; those that are not regular are not segments. */
+int shmkit__os_survey_names(shmkit_listing *listing);
+
+/* System V segments of this IPC namespace. */
+int shmkit__os_survey_sysv(shmkit_listing *listing);
+
+/* Who maps what; adds what has no name. Counts processes that may not be looked at. */
+void shmkit__os_survey_processes(shmkit_listing *listing);
+
+/* How many locks are held on each file, and that this was found out. */
+void shmkit__os_survey_locks(shmkit_listing *listing);
+
+/* Enter the file at `path` (or the open `fd`, where path is NULL) and tell its status, and the entry
+ * when it is a regular file. -EMLINK: not regular. */
+int shmkit__os_survey_file(shmkit_listing *listing, const char *path, int fd, bool follow,
+                           struct stat *status, struct shmkit__entry **out);
+
+/* Open what an entry is about for reading, by whatever way there is. A descriptor, or a negated errno
+ * value. */
+int shmkit__os_open_entry(const struct shmkit__entry *entry);
+
+/* What only an open file tells; `fd` is open for reading. */
+void shmkit__os_examine(int fd, struct shmkit__entry *entry);
+
+/* The next stretch of pages at or behind `from`; false: there is none, or it cannot be told. */
+bool shmkit__os_next_extent(int fd, uint64_t from, uint64_t *start, uint64_t *end);
+
+/* ---- Leases ----------------------------------------------------------------------------------- */
+
+/*
+ * Ask to be the only one who has the file open, by any description or mapping, in any container.
+ * While granted, others who open it wait until the lease is returned or, after a time that the
+ * system sets, taken away. -EAGAIN: others have it open. -EACCES: not permitted. -EINVAL: cannot be.
+ * `fd` must be the only descriptor of its description, and this process have no other of the file.
+ */
+int shmkit__os_lease(int fd);
+
+/* Whether it is still held and nobody waits for it. */
+bool shmkit__os_lease_is_whole(int fd);
+
+void shmkit__os_lease_return(int fd);
 
 #endif

@@ -164,4 +164,7 @@ void shmkit__lifetime_unwatch(shmkit_segment *self);
 /* Write down who creates this file. Nothing depends on it, so it cannot fail. */
 void shmkit__stamp_write(int fd);
 
+/* Who created the file at `path`, without opening it; false when that is not written down. */
+bool shmkit__stamp_find(const char *path, bool follow, shmkit_creator *out);
+
 #endif

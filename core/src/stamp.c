@@ -90,6 +90,18 @@ static bool parse(const char *text, shmkit_creator *out) {
   return true;
 }
 
+bool shmkit__stamp_find(const char *path, bool follow, shmkit_creator *out) {
+  char text[STAMP_SIZE];
+  ssize_t length = follow ? getxattr(path, attribute, text, sizeof text - 1)
+                          : lgetxattr(path, attribute, text, sizeof text - 1);
+  if (length < 0 || memchr(text, '\0', (size_t)length) != NULL) return false;
+  text[length] = '\0';
+  shmkit_creator read;
+  if (!parse(text, &read)) return false;
+  *out = read;
+  return true;
+}
+
 static shmkit_status read_stamp(const shmkit_segment *self, int fd, shmkit_creator *out) {
   char text[STAMP_SIZE];
   shmkit_creator read;

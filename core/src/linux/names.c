@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* Linux: segments that have a name, POSIX and System V. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "linux/look.h"
+#include "os.h"
+#include "segment.h"
+
+/* ---- POSIX ---------------------------------------------------------------------------------- */
+
+/* The stamp is read by name. That it is of the file which was described holds if the name still
+ * leads there afterwards. */
+static void find_creator(struct shmkit__entry *entry, int directory, const char *name) {
+  struct shmkit__statx now;
+  shmkit_creator creator;
+  if (!shmkit__stamp_find(entry->path, false, &creator)) return;
+  if (shmkit__statx(directory, name, false, &now) != 0) return;
+  if (now.inode == entry->info.inode) entry->info.creator = creator;
+}
+
+static void enter_name(shmkit_listing *listing, int directory, const char *name) {
+  struct shmkit__statx status;
+  if (shmkit__statx(directory, name, false, &status) != 0 || !S_ISREG(status.mode)) return;
+  const struct shmkit__identity identity = {.kind = shmkit__kind_of_name(name, status.size),
+                                            .device = shmkit__device_of(&status),
+                                            .inode = status.inode};
+  /* A second name of the same file says nothing new. */
+  if (shmkit__listing_find(listing, &identity) != NULL) return;
+  struct shmkit__entry *entry = shmkit__listing_add(listing, &identity);
+  if (entry == NULL) return;
+  shmkit__listing_set(listing, &entry->name, name);
+  shmkit__listing_set_joined(listing, &entry->path, SHMKIT__POSIX_DIRECTORY "/", name);
+  shmkit__listing_set_joined(listing, &entry->address, "posix:/", name);
+  shmkit__describe(entry, &status);
+  if (entry->path != NULL) find_creator(entry, directory, name);
+}
+
+int shmkit__os_survey_names(shmkit_listing *listing) {
+  const uint32_t named =
+      SHMKIT_INFO_SET(SHMKIT_INFO_POSIX) | SHMKIT_INFO_SET(SHMKIT_INFO_SEMAPHORE);
+  const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK;
+  if (!(listing->kinds & named)) return 0;
+  int fd = open(SHMKIT__POSIX_DIRECTORY, flags | O_NOATIME);
+  /* Not asking for the time to stay is the owner's right only. */
+  if (fd < 0 && errno == EPERM) fd = open(SHMKIT__POSIX_DIRECTORY, flags);
+  if (fd < 0) return errno == ENOENT ? 0 : -errno;
+  DIR *directory = fdopendir(fd);
+  if (directory == NULL) {
+    (void)close(fd);
+    return -ENOMEM;
+  }
+  for (struct dirent *entry; (entry = shmkit__next(directory)) != NULL;) {
+    bool regular = entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN;
+    if (regular) enter_name(listing, fd, entry->d_name);
+  }
+  (void)closedir(directory);
+  return 0;
+}
+
+/* ---- One file ------------------------------------------------------------------------------- */
+
+static bool is_hugetlbfs(uint64_t device) {
+  uint64_t devices[SHMKIT__HUGETLBFS_MAX];
+  unsigned count = shmkit__hugetlbfs_devices(devices, SHMKIT__HUGETLBFS_MAX);
+  for (unsigned i = 0; i < count; i++) {
+    if (devices[i] == device) return true;
+  }
+  return false;
+}
+
+static shmkit_info_kind kind_of_file(const struct shmkit__statx *status, const char *path) {
+  uint64_t device = shmkit__device_of(status);
+  const char *name = path != NULL ? shmkit__posix_name(path) : NULL;
+  if (device == shmkit__internal_device() || shmkit__internal_huge_page(device) != 0) {
+    return SHMKIT_INFO_MEMFD;
+  }
+  if (is_hugetlbfs(device)) return SHMKIT_INFO_HUGETLB;
+  if (device != shmkit__posix_device()) return SHMKIT_INFO_FILE;
+  return name != NULL ? shmkit__kind_of_name(name, status->size) : SHMKIT_INFO_POSIX;
+}
+
+/* The name behind a descriptor or a link; a name that is gone is shown with a suffix. */
+static void name_file(shmkit_listing *listing, struct shmkit__entry *entry, const char *path,
+                      bool gone) {
+  static const char memfd[] = "/memfd:", suffix[] = " (deleted)";
+  char target[PATH_MAX];
+  ssize_t length = readlink(path, target, sizeof target - 1);
+  if (length > 0 && strncmp(path, "/proc/", 6) == 0) {
+    const size_t end = sizeof suffix - 1;
+    target[length] = '\0';
+    path = target;
+    gone = gone || entry->info.kind == SHMKIT_INFO_MEMFD;
+    if (gone && (size_t)length > end && strcmp(target + length - end, suffix) == 0) {
+      target[(size_t)length - end] = '\0';
+    }
+    if (strncmp(path, memfd, sizeof memfd - 1) == 0) path += sizeof memfd - 1;
+  }
+  const char *name = shmkit__posix_name(path);
+  shmkit__listing_set(listing, &entry->name, name != NULL ? name : path);
+}
+
+int shmkit__os_survey_file(shmkit_listing *listing, const char *path, int fd, bool follow,
+                           struct stat *status, struct shmkit__entry **out) {
+  char self[32];
+  struct shmkit__statx now;
+  if (path == NULL) {
+    (void)snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    path = self;
+    follow = true;
+  }
+  int error = shmkit__statx(AT_FDCWD, path, follow, &now);
+  if (error != 0) return error;
+  status->st_mode = now.mode;
+  if (!S_ISREG(now.mode)) return -EMLINK;
+  const struct shmkit__identity identity = {
+      .kind = kind_of_file(&now, path), .device = shmkit__device_of(&now), .inode = now.inode};
+  *out = shmkit__listing_add(listing, &identity);
+  if (*out == NULL) return -ENOMEM;
+  shmkit__listing_set(listing, &(*out)->path, path);
+  name_file(listing, *out, path, now.links == 0);
+  shmkit__describe(*out, &now);
+  if (now.links == 0) (*out)->info.flags |= SHMKIT_INFO_UNLINKED;
+  (void)shmkit__stamp_find(path, follow, &(*out)->info.creator);
+  return 0;
+}
+
+/* ---- System V ------------------------------------------------------------------------------- */
+
+/* A line of /proc/sysvipc/shm; the key is signed, and 32-bit kernels have narrower columns. */
+struct sysv {
+  int key, id;
+  unsigned mode, uid, gid, creator_uid;
+  long long creator, last;
+  uint64_t size, attachments, resident, swapped;
+  long long attached, detached, changed;
+};
+
+static bool parse_sysv(const char *line, struct sysv *out) {
+  unsigned group = 0;
+  /* The kernel wrote it. NOLINTNEXTLINE(cert-err34-c) */
+  int found = sscanf(line,
+                     "%d %d %o %" SCNu64 " %lld %lld %" SCNu64
+                     " %u %u %u %u %lld %lld %lld %" SCNu64 " %" SCNu64,
+                     &out->key, &out->id, &out->mode, &out->size, &out->creator, &out->last,
+                     &out->attachments, &out->uid, &out->gid, &out->creator_uid, &group,
+                     &out->attached, &out->detached, &out->changed, &out->resident, &out->swapped);
+  return found == 16;
+}
+
+static int64_t time_of(long long seconds) {
+  return seconds == 0 ? SHMKIT_UNKNOWN_TIME : (int64_t)seconds * 1000000000;
+}
+
+static void name_sysv(shmkit_listing *listing, struct shmkit__entry *entry, int key, int id) {
+  char text[32];
+  if (key != 0) {
+    (void)snprintf(text, sizeof text, "0x%x", (unsigned)key);
+  } else {
+    (void)snprintf(text, sizeof text, "id=%d", id);
+  }
+  shmkit__listing_set(listing, &entry->name, text);
+  shmkit__listing_set_joined(listing, &entry->address, "sysv:", text);
+}
+
+static void enter_sysv(shmkit_listing *listing, const struct sysv *segment) {
+  const unsigned dest = 01000, locked = 02000, permissions = 0777;
+  const struct shmkit__identity identity = {.kind = SHMKIT_INFO_SYSV,
+                                            .inode = (uint64_t)segment->id};
+  struct shmkit__entry *entry = shmkit__listing_add(listing, &identity);
+  if (entry == NULL) return;
+  shmkit_info *info = &entry->info;
+  name_sysv(listing, entry, segment->key, segment->id);
+  entry->described = true;
+  info->mode = segment->mode & permissions;
+  info->uid = segment->uid;
+  info->gid = segment->gid;
+  info->size = segment->size;
+  info->resident = segment->resident;
+  info->swapped = segment->swapped;
+  info->allocated = segment->resident + segment->swapped;
+  info->changed = time_of(segment->changed);
+  info->attached = time_of(segment->attached);
+  info->detached = time_of(segment->detached);
+  info->attachments = segment->attachments;
+  info->last_pid = segment->last;
+  info->creator.pid = segment->creator;
+  if (segment->mode & dest) info->flags |= SHMKIT_INFO_DEST;
+  if (segment->mode & locked) info->flags |= SHMKIT_INFO_LOCKED;
+  uid_t user = geteuid();
+  if (user == 0 || user == segment->uid || user == segment->creator_uid) {
+    info->flags |= SHMKIT_INFO_MAY_REMOVE;
+  }
+}
+
+int shmkit__os_survey_sysv(shmkit_listing *listing) {
+  if (!(listing->kinds & SHMKIT_INFO_SET(SHMKIT_INFO_SYSV))) return 0;
+  FILE *file = fopen("/proc/sysvipc/shm", "re");
+  /* A kernel without System V has none of them. */
+  if (file == NULL) return errno == ENOENT ? 0 : -errno;
+  char *line = NULL;
+  size_t size = 0;
+  struct sysv segment;
+  while (getline(&line, &size, file) > 0) {
+    if (parse_sysv(line, &segment)) enter_sysv(listing, &segment);
+  }
+  free(line);
+  (void)fclose(file);
+  return 0;
+}

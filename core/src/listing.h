@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The listing and what the files that fill, judge and act on it share. The order of a look around:
+ *
+ *   names (os)  ->  processes (os)  ->  locks (os)  ->  judge.c
+ *
+ * Names come first, so that a mapping finds the name it belongs to; what is mapped and has no name
+ * by then is looked up once more, because it may have got one in between.
+ */
+#ifndef SHMKIT_SRC_LISTING_H
+#define SHMKIT_SRC_LISTING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shmkit/inspect.h>
+
+#include "error.h"
+
+/* One segment while it is being found out about. The strings and arrays that `info` points to are
+ * the entry's. */
+struct shmkit__entry {
+  shmkit_info info;
+  shmkit_mapper *mappers;
+  shmkit_extent *extents;
+  size_t mapper_capacity;
+  char *address, *name;
+  /* Where its file is, for who can reach it, a name or a way through /proc; NULL when nowhere. */
+  char *path;
+  /* System V: the process that attached or detached last does not run any more. */
+  bool last_is_gone;
+  /* The system has said what it is: owner, size and so on. */
+  bool described;
+  /* A mapping through which more can be learnt, and the process that has it; 0 when none. */
+  uint64_t map_start, map_end;
+  int64_t map_pid;
+};
+
+struct shmkit_listing {
+  struct shmkit__entry **entries;
+  size_t count, capacity;
+  /* Open addressing: an index into entries plus one, 0 for free; a power of two of them. */
+  uint32_t *table;
+  size_t table_size;
+  uint32_t kinds;
+  /* Only entries that are there already are filled: the listing is about one address. */
+  bool closed;
+  /* There may be processes that cannot even be seen, or nobody looked. */
+  bool hidden;
+  /* It was possible to ask which files are locked. */
+  bool locks_known;
+  /* Something could not be kept for lack of memory; the whole listing is then given up. */
+  bool no_memory;
+  size_t unreadable;
+  int64_t time;
+};
+
+/* What tells one from another. Inodes of one device are not unique: System V uses identifiers. */
+struct shmkit__identity {
+  shmkit_info_kind kind;
+  uint64_t device, inode, ipc_namespace;
+};
+
+/* ---- Building (listing.c) ------------------------------------------------------------------- */
+
+/* Empty; NULL when there is no memory, said. */
+shmkit_listing *shmkit__listing_new(uint32_t kinds);
+
+/* NULL when there is none. POSIX, SEMAPHORE, HUGETLB and FILE are one kind here: where the name is
+ * decides between them, and only the inode is certain. */
+struct shmkit__entry *shmkit__listing_find(const shmkit_listing *self,
+                                           const struct shmkit__identity *identity);
+
+/* A new entry with everything unknown; NULL when the listing does not want it or has no memory. */
+struct shmkit__entry *shmkit__listing_add(shmkit_listing *self,
+                                          const struct shmkit__identity *identity);
+
+/* Give a string of the entry its value: "&entry->name". */
+void shmkit__listing_set(shmkit_listing *self, char **where, const char *text);
+void shmkit__listing_set_joined(shmkit_listing *self, char **where, const char *prefix,
+                                const char *text);
+
+/* This process's mapper, a new one the first time. Mappers of one process come one after another.
+ * NULL: no memory. */
+shmkit_mapper *shmkit__listing_mapper(shmkit_listing *self, struct shmkit__entry *entry,
+                                      int64_t pid);
+
+/* Leave out all entries but those that `keep` wants. */
+void shmkit__listing_filter(shmkit_listing *self, bool (*keep)(struct shmkit__entry *, void *),
+                            void *context);
+
+/* Sort, and give out: no entry is added afterwards. Fails when memory was short on the way. */
+shmkit_status shmkit__listing_finish(shmkit_listing *self);
+
+/* ---- Looking (listing.c, judge.c) ----------------------------------------------------------- */
+
+/* What has a name, then the rest as below; not finished. */
+shmkit_status shmkit__listing_survey(uint32_t kinds, uint32_t flags, shmkit_listing **out);
+
+/* Everything but names: who maps, who locks, and what follows from it. */
+void shmkit__listing_look(shmkit_listing *self, uint32_t flags);
+
+/* Find creators and states, with reasons. */
+void shmkit__listing_judge(shmkit_listing *self);
+
+/* Whether anybody is known to use it. */
+bool shmkit__entry_is_used(const struct shmkit__entry *entry);
+
+/* The state, and its reason, if nobody uses it: leaked, locked or idle. */
+shmkit_state shmkit__entry_judge_unused(struct shmkit__entry *entry);
+
+/* Write the reason. */
+void shmkit__entry_explain(struct shmkit__entry *entry, const char *format, ...)
+    SHMKIT__PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything about what one address leads to. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "listing.h"
+#include "os.h"
+#include "segment.h"
+
+/* ---- Finding it ----------------------------------------------------------------------------- */
+
+static shmkit_status fail_find(const struct shmkit__address *address, int error) {
+  const char *text = address->text;
+  switch (error) {
+    case ENOENT:
+      return shmkit__fail(-ENOENT, text, "cannot look at %s: it does not exist%s", text,
+                          address->kind == SHMKIT_SYSV ? " in this IPC namespace" : "");
+    case EACCES:
+    case EPERM:
+      return shmkit__fail(-error, text, "cannot look at %s: no permission on the way to it", text);
+    default:
+      return shmkit__fail_errno(error, text, "cannot look at %s", text);
+  }
+}
+
+static shmkit_status find_file(shmkit_listing *listing, const struct shmkit__address *address) {
+  struct stat status;
+  struct shmkit__entry *entry = NULL;
+  bool fd = address->kind == SHMKIT_FD;
+  if (fd && fcntl(address->number, F_GETFD) < 0) return fail_find(address, EBADF);
+  int error = shmkit__os_survey_file(listing, fd ? NULL : address->path, address->number,
+                                     address->kind != SHMKIT_POSIX, &status, &entry);
+  if (error == -EMLINK) return shmkit__check_regular(address->text, &status, "look at");
+  if (error != 0) return fail_find(address, -error);
+  shmkit__listing_set(listing, &entry->address, address->text);
+  listing->closed = true;
+  shmkit__listing_look(listing, 0);
+  return 0;
+}
+
+static bool is_address(struct shmkit__entry *entry, void *address) {
+  const struct shmkit__address *wanted = address;
+  if (wanted->kind == SHMKIT_SYSV && wanted->sysv == SHMKIT__SYSV_ID) {
+    return entry->info.inode == (uint64_t)wanted->number;
+  }
+  return entry->name != NULL && strcmp(entry->name, wanted->text + wanted->name) == 0;
+}
+
+static shmkit_status find_sysv(shmkit_listing *listing, struct shmkit__address *address) {
+  if (address->sysv == SHMKIT__SYSV_PRIVATE) {
+    return shmkit__fail(-EINVAL, address->text,
+                        "cannot look at %s: it means a new segment without a key; use its "
+                        "identifier, \"sysv:id=...\"",
+                        address->text);
+  }
+  int error = shmkit__os_survey_sysv(listing);
+  if (error != 0) return fail_find(address, -error);
+  shmkit__listing_filter(listing, is_address, address);
+  if (listing->count == 0) return fail_find(address, ENOENT);
+  listing->closed = true;
+  shmkit__listing_look(listing, 0);
+  return 0;
+}
+
+/* They have no names that lead to them: whoever maps them is asked. */
+static shmkit_status find_memfds(shmkit_listing *listing, struct shmkit__address *address) {
+  listing->kinds = SHMKIT_INFO_SET(SHMKIT_INFO_MEMFD);
+  shmkit__listing_look(listing, 0);
+  shmkit__listing_filter(listing, is_address, address);
+  if (listing->count > 0) return 0;
+  return shmkit__fail(-ENOENT, address->text,
+                      "cannot look at %s: no process that can be seen maps a memfd of that name",
+                      address->text);
+}
+
+static shmkit_status find(shmkit_listing *listing, struct shmkit__address *address) {
+  switch (address->kind) {
+    case SHMKIT_SYSV:
+      return find_sysv(listing, address);
+    case SHMKIT_MEMFD:
+      return find_memfds(listing, address);
+    default:
+      return find_file(listing, address);
+  }
+}
+
+/* ---- Examining it --------------------------------------------------------------------------- */
+
+static void find_extents(shmkit_listing *listing, struct shmkit__entry *entry, int fd) {
+  uint64_t start = 0, end = 0;
+  size_t capacity = 0, count = 0;
+  while (count < SHMKIT_EXTENTS_MAX && shmkit__os_next_extent(fd, end, &start, &end)) {
+    if (count == capacity) {
+      capacity = capacity == 0 ? 8 : capacity * 2;
+      shmkit_extent *extents = realloc(entry->extents, capacity * sizeof *extents);
+      if (extents == NULL) {
+        listing->no_memory = true;
+        break;
+      }
+      entry->extents = extents;
+    }
+    entry->extents[count++] = (shmkit_extent){.offset = start, .length = end - start};
+  }
+  entry->info.extent_count = count;
+  /* None is not unknown. */
+  if (entry->extents == NULL) entry->extents = calloc(1, sizeof *entry->extents);
+}
+
+/* Ask the kernel, through a description that nobody shares. */
+static void find_holders(struct shmkit__entry *entry) {
+  shmkit_info *info = &entry->info;
+  if (info->links == 0 || (info->flags & SHMKIT_INFO_ELSEWHERE)) return;
+  int fd = shmkit__os_open_entry(entry);
+  /* EWOULDBLOCK: somebody has a lease, and so has it open. */
+  int error = fd >= 0 ? shmkit__os_lease(fd) : fd;
+  if (error == -EAGAIN) info->holding = SHMKIT_HELD;
+  if (error == 0) info->holding = SHMKIT_NOT_HELD;
+  if (fd >= 0) (void)close(fd);
+}
+
+static void apply_holding(struct shmkit__entry *entry) {
+  shmkit_info *info = &entry->info;
+  if (shmkit__entry_is_used(entry)) return;
+  if (info->holding == SHMKIT_HELD) {
+    info->state = SHMKIT_STATE_USED;
+    shmkit__entry_explain(entry, "somebody has it open, though nobody is seen to map it");
+  } else if (info->holding == SHMKIT_NOT_HELD) {
+    info->state = shmkit__entry_judge_unused(entry);
+  }
+}
+
+static void examine(shmkit_listing *listing, struct shmkit__entry *entry, uint32_t flags) {
+  int fd = shmkit__os_open_entry(entry);
+  if (fd >= 0) {
+    shmkit__os_examine(fd, entry);
+    find_extents(listing, entry, fd);
+    (void)close(fd);
+  }
+  if (!(flags & SHMKIT_STAT_EXACT)) return;
+  find_holders(entry);
+  apply_holding(entry);
+}
+
+shmkit_status shmkit_listing_stat(const char *address, uint32_t flags, shmkit_listing **out) {
+  struct shmkit__address parsed;
+  shmkit_status status = shmkit__address_parse(address, &parsed);
+  if (status != 0) return status;
+  if (flags & ~(uint32_t)SHMKIT_STAT_EXACT) {
+    return shmkit__fail(-EINVAL, parsed.text,
+                        "cannot look at %s with flags 0x%x: use 0 or "
+                        "SHMKIT_STAT_EXACT",
+                        parsed.text, (unsigned)flags);
+  }
+  shmkit_listing *self = shmkit__listing_new(SHMKIT_INFO_ALL);
+  if (self == NULL) return -ENOMEM;
+  status = find(self, &parsed);
+  if (status == 0) {
+    for (size_t i = 0; i < self->count; i++) examine(self, self->entries[i], flags);
+    status = shmkit__listing_finish(self);
+  }
+  if (status != 0) {
+    shmkit_listing_free(self);
+    return status;
+  }
+  *out = self;
+  return 0;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/* Who maps what and who made it; and that looking changes nothing. */
+#include "listing_support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/* ---- Mappers -------------------------------------------------------------------------------- */
+
+static void map_read_only(void *address) {
+  const shmkit_segment_options options = {.flags = SHMKIT_READONLY};
+  shmkit_segment *segment = NULL;
+  if (shmkit_segment_open(address, &options, &segment) != 0) _exit(1);
+  signal_turn(0);
+  wait_turn(1);
+  shmkit_segment_free(segment);
+}
+
+START_TEST(each_process_that_maps_is_named_once) {
+  shmkit_segment *segment = create(name(), 8192, NULL);
+  shmkit_segment *second = open_segment(name(), NULL);
+  pid_t child = start(map_read_only, (void *)(uintptr_t)shmkit_segment_address(segment));
+  wait_turn(0);
+  shmkit_listing *listing = take(0);
+  const shmkit_info *info = find_posix(listing, name());
+  ck_assert_uint_eq(info->mapper_count, 2);
+  ck_assert_uint_lt((uint64_t)info->mappers[0].pid, (uint64_t)info->mappers[1].pid);
+  for (size_t i = 0; i < 2; i++) {
+    const shmkit_mapper *mapper = &info->mappers[i];
+    bool parent = mapper->pid == getpid();
+    ck_assert(parent || mapper->pid == child);
+    /* The child has inherited two writable mappings, and added one. */
+    ck_assert_uint_eq(mapper->mappings, parent ? 2 : 3);
+    ck_assert_uint_gt(mapper->start, 0);
+    ck_assert_int_lt(mapper->started, shmkit_listing_time(listing) + INT64_C(1000000000));
+  }
+  ck_assert_uint_eq(info->mappings, 5);
+  shmkit_listing_free(listing);
+  signal_turn(1);
+  finish(child);
+  shmkit_segment_free(second);
+  assert_done(shmkit_segment_unlink(segment));
+  shmkit_segment_free(segment);
+}
+END_TEST
+
+START_TEST(a_private_mapping_is_a_use_that_others_do_not_see) {
+  int fd = make_file(name(), 8192);
+  void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 4096);
+  ck_assert_ptr_ne(memory, MAP_FAILED);
+  ck_assert_int_eq(close(fd), 0);
+  shmkit_listing *listing = take(0);
+  const shmkit_info *info = find_posix(listing, name());
+  ck_assert_int_eq(info->state, SHMKIT_STATE_USED);
+  ck_assert(info->mappers[0].readable && !info->mappers[0].writable);
+  ck_assert_uint_eq(info->mappers[0].offset, 4096);
+  shmkit_listing_free(listing);
+  ck_assert_int_eq(munmap(memory, 4096), 0);
+  ck_assert_int_eq(unlink(path_of(name())), 0);
+}
+END_TEST
+
+START_TEST(only_the_kernel_knows_of_a_mere_descriptor) {
+  int fd = make_file(name(), 4096);
+  shmkit_listing *listing = look_at(name(), 0);
+  ck_assert_uint_eq(shmkit_listing_at(listing, 0)->mapper_count, 0);
+  ck_assert_int_eq(shmkit_listing_at(listing, 0)->holding, SHMKIT_HOLDING_UNKNOWN);
+  shmkit_listing_free(listing);
+  listing = look_at(name(), SHMKIT_STAT_EXACT);
+  ck_assert_int_eq(shmkit_listing_at(listing, 0)->holding, SHMKIT_HELD);
+  ck_assert_int_eq(shmkit_listing_at(listing, 0)->state, SHMKIT_STATE_USED);
+  shmkit_listing_free(listing);
+  ck_assert_int_eq(close(fd), 0);
+  listing = look_at(name(), SHMKIT_STAT_EXACT);
+  ck_assert_int_eq(shmkit_listing_at(listing, 0)->holding, SHMKIT_NOT_HELD);
+  ck_assert_int_eq(shmkit_listing_at(listing, 0)->state, SHMKIT_STATE_IDLE);
+  shmkit_listing_free(listing);
+  ck_assert_int_eq(unlink(path_of(name())), 0);
+}
+END_TEST
+
+START_TEST(who_may_not_look_is_told_so) {
+  if (geteuid() != 0 || !become_nobody()) return;
+  char address[300];
+  (void)snprintf(address, sizeof address, "memfd:%s", name());
+  shmkit_segment *segment = create(address, 4096, NULL), *posix = create(name(), 4096, NULL);
+  shmkit_listing *listing = take(0);
+  ck_assert_uint_gt(shmkit_listing_unreadable(listing), 0);
+  ck_assert(!shmkit_listing_complete(listing));
+  /* The way of the powerful, through the mapping, is closed. */
+  const shmkit_info *info = find(listing, SHMKIT_INFO_MEMFD, name());
+  ck_assert_ptr_nonnull(info);
+  ck_assert_uint_eq(info->size, 4096);
+  ck_assert_uint_eq(info->mappers[0].uid, geteuid());
+  shmkit_segment *other = open_segment(info->address, NULL);
+  shmkit_segment_free(other);
+  shmkit_segment_free(segment);
+  shmkit_listing_free(listing);
+  shmkit_segment_close(posix);
+  listing = take(0);
+  ck_assert_int_eq(find_posix(listing, name())->state, SHMKIT_STATE_UNKNOWN);
+  ck_assert_ptr_nonnull(strstr(find_posix(listing, name())->reason, "could not be looked at"));
+  shmkit_listing_free(listing);
+  assert_done(shmkit_segment_unlink(posix));
+  shmkit_segment_free(posix);
+}
+END_TEST
+
+/* ---- Looking changes nothing ---------------------------------------------------------------- */
+
+static void assert_same(const struct stat *a, const struct stat *b) {
+  ck_assert_int_eq(a->st_blocks, b->st_blocks);
+  ck_assert_int_eq(a->st_size, b->st_size);
+  ck_assert_mem_eq(&a->st_atim, &b->st_atim, sizeof a->st_atim);
+  ck_assert_mem_eq(&a->st_mtim, &b->st_mtim, sizeof a->st_mtim);
+  ck_assert_mem_eq(&a->st_ctim, &b->st_ctim, sizeof a->st_ctim);
+}
+
+START_TEST(looking_changes_no_page_and_no_time_of_a_file) {
+  static const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
+  struct stat before, after;
+  int fd = make_file(name(), 64 * 4096);
+  ck_assert_int_eq(pwrite(fd, "x", 1, 5L * 4096), 1);
+  ck_assert_int_eq(pwrite(fd, "x", 1, 40L * 4096), 1);
+  /* Older than the last change: a mount with relatime would make it new at the first look. */
+  ck_assert_int_eq(futimens(fd, old), 0);
+  ck_assert_int_eq(fstat(fd, &before), 0);
+  shmkit_listing *listing = take(SHMKIT_INFO_ALL);
+  ck_assert_uint_eq(find_posix(listing, name())->allocated, 2 * 4096);
+  shmkit_listing_free(listing);
+  listing = look_at(name(), SHMKIT_STAT_EXACT);
+  const shmkit_info *info = shmkit_listing_at(listing, 0);
+  ck_assert_uint_eq(info->extent_count, 2);
+  ck_assert_uint_eq(info->extents[0].offset, UINT64_C(5) * 4096);
+  ck_assert_uint_eq(info->extents[0].length, 4096);
+  ck_assert_uint_eq(info->extents[1].offset, UINT64_C(40) * 4096);
+  ck_assert_int_eq(info->accessed, INT64_C(1000000000000));
+  ck_assert_int_eq(info->modified, INT64_C(2000000000000));
+  shmkit_listing_free(listing);
+  ck_assert_int_eq(fstat(fd, &after), 0);
+  assert_same(&before, &after);
+  ck_assert_int_eq(close(fd), 0);
+  ck_assert_int_eq(unlink(path_of(name())), 0);
+}
+END_TEST
+
+static void attach_and_leave(void *id) {
+  void *memory = shmat(*(int *)id, NULL, 0);
+  if (memory == (void *)-1 || shmdt(memory) != 0) _exit(1);
+}
+
+START_TEST(looking_changes_nothing_of_system_v) {
+  struct shmid_ds before, after;
+  int id = shmget(sysv_key(), 64 * 4096, IPC_CREAT | IPC_EXCL | 0600);
+  finish(start(attach_and_leave, &id));
+  void *memory = shmat(id, NULL, 0);
+  ((char *)memory)[4096] = 1;
+  ck_assert_int_eq(shmctl(id, IPC_STAT, &before), 0);
+  shmkit_listing_free(take(SHMKIT_INFO_ALL));
+  shmkit_listing *listing = look_at(sysv_address(), SHMKIT_STAT_EXACT);
+  ck_assert_uint_eq(shmkit_listing_at(listing, 0)->resident, 4096);
+  ck_assert_int_eq(shmkit_listing_at(listing, 0)->holding, SHMKIT_HOLDING_UNKNOWN);
+  shmkit_listing_free(listing);
+  listing = look_at(sysv_address(), 0);
+  ck_assert_uint_eq(shmkit_listing_at(listing, 0)->resident, 4096);
+  shmkit_listing_free(listing);
+  ck_assert_int_eq(shmctl(id, IPC_STAT, &after), 0);
+  ck_assert_mem_eq(&before, &after, sizeof before);
+  ck_assert_int_eq(shmdt(memory), 0);
+  ck_assert_int_eq(shmctl(id, IPC_RMID, NULL), 0);
+}
+END_TEST
+
+START_TEST(listing_breaks_no_lease) {
+  int fd = make_file(name(), 4096);
+  ck_assert_int_eq(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
+  shmkit_listing_free(take(SHMKIT_INFO_ALL));
+  ck_assert_int_eq(fcntl(fd, F_GETLEASE), F_WRLCK);
+  ck_assert_int_eq(fcntl(fd, F_SETLEASE, F_UNLCK), 0);
+  ck_assert_int_eq(close(fd), 0);
+  ck_assert_int_eq(unlink(path_of(name())), 0);
+}
+END_TEST
+
+/* ---- Creators ------------------------------------------------------------------------------- */
+
+static void create_and_leave(void *unused) {
+  (void)unused;
+  shmkit_segment *segment = NULL;
+  if (shmkit_segment_create(name(), 4096, NULL, &segment) != 0) _exit(1);
+  shmkit_segment_free(segment);
+}
+
+/* File systems before Linux 6.6 keep no stamp. */
+static bool has_stamp(const shmkit_info *info) {
+  return info->creator.pid != 0;
+}
+
+START_TEST(a_creator_that_runs_is_named) {
+  shmkit_segment *segment = create(name(), 4096, NULL);
+  shmkit_listing *listing = take(0);
+  const shmkit_info *info = find_posix(listing, name());
+  if (has_stamp(info)) {
+    ck_assert_int_eq(info->creator.pid, getpid());
+    ck_assert_int_eq(info->creator_state, SHMKIT_ALIVE);
+    ck_assert_uint_eq(info->creator.start, info->mappers[0].start);
+    ck_assert_str_eq(info->creator.program, info->mappers[0].program);
+  }
+  shmkit_listing_free(listing);
+  assert_done(shmkit_segment_unlink(segment));
+  shmkit_segment_free(segment);
+}
+END_TEST
+
+START_TEST(what_a_process_left_that_has_exited_is_leaked) {
+  finish(start(create_and_leave, NULL));
+  shmkit_listing *listing = look_at(name(), SHMKIT_STAT_EXACT);
+  const shmkit_info *info = shmkit_listing_at(listing, 0);
+  if (has_stamp(info)) {
+    ck_assert_int_eq(info->creator_state, SHMKIT_EXITED);
+    ck_assert_int_eq(info->state, SHMKIT_STATE_LEAKED);
+  }
+  shmkit_listing_free(listing);
+  assert_done(shmkit_unlink(name()));
+}
+END_TEST
+
+START_TEST(a_reused_pid_is_not_named_as_creator) {
+  shmkit_segment *segment = create(name(), 4096, NULL);
+  char stamp[160] = "", forged[160];
+  ssize_t length = getxattr(path_of(name()), "user.shmkit.creator", stamp, sizeof stamp - 1);
+  unsigned long long pid = 0, begun = 0;
+  int rest = 0;
+  if (length > 0 && sscanf(stamp, "1 %llu %llu%n", &pid, &begun, &rest) == 2) {
+    (void)snprintf(forged, sizeof forged, "1 %llu %llu%.100s", pid, begun - 1, stamp + rest);
+    ck_assert_int_eq(setxattr(path_of(name()), "user.shmkit.creator", forged, strlen(forged), 0),
+                     0);
+    shmkit_listing *listing = take(0);
+    ck_assert_int_eq(find_posix(listing, name())->creator_state, SHMKIT_EXITED);
+    shmkit_listing_free(listing);
+  }
+  assert_done(shmkit_segment_unlink(segment));
+  shmkit_segment_free(segment);
+}
+END_TEST
+
+static void die_holding(void *unused) {
+  (void)unused;
+  const shmkit_segment_options options = {.lifetime = SHMKIT_LAST};
+  shmkit_segment *segment = NULL;
+  if (shmkit_segment_create(name(), 4096, &options, &segment) != 0) _exit(1);
+  signal_turn(0);
+  for (;;) (void)pause();
+}
+
+START_TEST(a_last_segment_is_used_while_it_is_locked_and_leaked_after_a_kill) {
+  pid_t child = start(die_holding, NULL);
+  wait_turn(0);
+  shmkit_listing *listing = take(0);
+  const shmkit_info *info = find_posix(listing, name());
+  ck_assert(info->flags & SHMKIT_INFO_LAST);
+  ck_assert_uint_ge(info->locks, 1);
+  ck_assert_int_eq(info->state, SHMKIT_STATE_USED);
+  ck_assert_uint_eq(info->mode, 0600);
+  shmkit_listing_free(listing);
+  kill_child(child);
+  listing = take(0);
+  ck_assert_uint_eq(find_posix(listing, name())->locks, 0);
+  ck_assert_int_eq(find_posix(listing, name())->state, SHMKIT_STATE_LEAKED);
+  shmkit_listing_free(listing);
+  assert_done(shmkit_unlink(name()));
+}
+END_TEST
+
+static void make_sysv(void *id) {
+  *(int *)id = shmget(sysv_key(), 4096, IPC_CREAT | IPC_EXCL | 0600);
+}
+
+START_TEST(a_system_v_segment_of_an_exited_process_is_leaked) {
+  finish(start(make_sysv, &(int){0}));
+  shmkit_listing *listing = look_at(sysv_address(), 0);
+  const shmkit_info *info = shmkit_listing_at(listing, 0);
+  ck_assert_int_eq(info->creator_state, SHMKIT_EXITED);
+  ck_assert_str_eq(info->creator.program, "");
+  ck_assert_int_eq(info->state, SHMKIT_STATE_LEAKED);
+  shmkit_listing_free(listing);
+  assert_done(shmkit_unlink(sysv_address()));
+}
+END_TEST
+
+int main(int argc, char **argv) {
+  const TTest *const cases[] = {
+      each_process_that_maps_is_named_once,
+      a_private_mapping_is_a_use_that_others_do_not_see,
+      only_the_kernel_knows_of_a_mere_descriptor,
+      who_may_not_look_is_told_so,
+      looking_changes_no_page_and_no_time_of_a_file,
+      looking_changes_nothing_of_system_v,
+      listing_breaks_no_lease,
+      a_creator_that_runs_is_named,
+      what_a_process_left_that_has_exited_is_leaked,
+      a_reused_pid_is_not_named_as_creator,
+      a_last_segment_is_used_while_it_is_locked_and_leaked_after_a_kill,
+      a_system_v_segment_of_an_exited_process_is_leaked,
+  };
+  return run_cases("inspect-users", cases, COUNT(cases), argc, argv);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests of listings share. */
+#ifndef SHMKIT_TESTS_CORE_LISTING_SUPPORT_H
+#define SHMKIT_TESTS_CORE_LISTING_SUPPORT_H
+
+#include "support.h"
+
+/* A listing of these kinds, 0 for the usual ones; and of one address. */
+shmkit_listing *take(uint32_t kinds);
+shmkit_listing *look_at(const char *address, uint32_t flags);
+
+/* What has that name, NULL when nothing has. */
+const shmkit_info *find(const shmkit_listing *listing, shmkit_info_kind kind, const char *wanted);
+/* The same for a POSIX segment that must be there. */
+const shmkit_info *find_posix(const shmkit_listing *listing, const char *wanted);
+
+/* A plain file in /dev/shm, as any program makes one; its descriptor. */
+int make_file(const char *name_, off_t size);
+void *map_file(int fd, size_t size);
+
+#endif
