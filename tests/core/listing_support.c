@@ -2,8 +2,10 @@
 #include "listing_support.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 shmkit_listing *take(uint32_t kinds) {
@@ -46,4 +48,52 @@ void *map_file(int fd, size_t size) {
   void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   ck_assert_ptr_ne(memory, MAP_FAILED);
   return memory;
+}
+
+/* ---- Removing ------------------------------------------------------------------------------- */
+
+shmkit_listing *gc(uint32_t flags, uint64_t older_than, const char *pattern) {
+  shmkit_listing *listing = NULL;
+  const shmkit_gc_options options = {.flags = flags, .older_than = older_than, .pattern = pattern};
+  assert_done(shmkit_gc(&options, &listing));
+  return listing;
+}
+
+void assert_removal(shmkit_listing *listing, shmkit_removal expected, const char *reason) {
+  ck_assert_uint_eq(shmkit_listing_count(listing), 1);
+  const shmkit_info *info = shmkit_listing_at(listing, 0);
+  ck_assert_msg(info->removal == (uint32_t)expected, "removal %u: %s", info->removal, info->reason);
+  ck_assert_msg(strstr(info->reason, reason) != NULL, "\"%s\" does not say \"%s\"", info->reason,
+                reason);
+  shmkit_listing_free(listing);
+}
+
+void make_idle(const char *name_) {
+  ck_assert_int_eq(close(make_file(name_, 4096)), 0);
+}
+
+static bool write_file(const char *path, const char *text) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  bool done = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+  (void)close(fd);
+  return done;
+}
+
+bool enter_own_place(void) {
+  unsigned user = geteuid(), group = getegid();
+  if (user == 0) {
+    if (unshare(CLONE_NEWNS | CLONE_NEWIPC) != 0) return false;
+  } else {
+    char users[32], groups[32];
+    (void)snprintf(users, sizeof users, "0 %u 1", user);
+    (void)snprintf(groups, sizeof groups, "0 %u 1", group);
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC) != 0 ||
+        !write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", users) ||
+        !write_file("/proc/self/gid_map", groups)) {
+      return false;
+    }
+  }
+  return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+         mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "size=64m") == 0;
 }

@@ -18,4 +18,17 @@ const shmkit_info *find_posix(const shmkit_listing *listing, const char *wanted)
 int make_file(const char *name_, off_t size);
 void *map_file(int fd, size_t size);
 
+/* ---- Removing ------------------------------------------------------------------------------- */
+
+/* Enter mount and IPC namespaces with a /dev/shm of one's own. Whoever tests removing must, since it
+ * removes whatever it finds: other people's segments, too, if it saw them. */
+bool enter_own_place(void);
+
+/* A plain file in /dev/shm that nobody has open. */
+void make_idle(const char *name_);
+
+/* Call shmkit_gc; what it did with the one candidate there is. */
+shmkit_listing *gc(uint32_t flags, uint64_t older_than, const char *pattern);
+void assert_removal(shmkit_listing *listing, shmkit_removal expected, const char *reason);
+
 #endif
