@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "listing.h"
@@ -32,6 +33,8 @@ shmkit_listing *shmkit__listing_new(uint32_t kinds) {
   (void)clock_gettime(CLOCK_REALTIME, &now);
   self->time = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
   self->kinds = kinds;
+  self->user = geteuid();
+  self->nothing_swapped = shmkit__os_nothing_is_swapped();
   return self;
 }
 

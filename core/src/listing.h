@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <shmkit/inspect.h>
 
@@ -52,6 +53,9 @@ struct shmkit_listing {
   bool locks_known;
   /* Something could not be kept for lack of memory; the whole listing is then given up. */
   bool no_memory;
+  /* Asked once: who looks, and whether nothing at all is in swap. */
+  uid_t user;
+  bool nothing_swapped;
   size_t unreadable;
   int64_t time;
 };

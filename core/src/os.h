@@ -162,6 +162,9 @@ struct shmkit__entry;
  * file is opened, mapped or leased. What cannot be found out stays unknown.
  */
 
+/* Whether the machine has nothing in swap, so that what has room is in memory. */
+bool shmkit__os_nothing_is_swapped(void);
+
 /* The files where POSIX shared memory lives; those that are not regular are not segments. */
 int shmkit__os_survey_names(shmkit_listing *listing);
 

@@ -38,7 +38,8 @@ int shmkit__statx(int directory, const char *path, bool follow, struct shmkit__s
 uint64_t shmkit__device_of(const struct shmkit__statx *status);
 
 /* Enter what the system says about the file of an entry. */
-void shmkit__describe(struct shmkit__entry *entry, const struct shmkit__statx *status);
+void shmkit__describe(const shmkit_listing *listing, struct shmkit__entry *entry,
+                      const struct shmkit__statx *status);
 
 /* A name in the directory of POSIX segments: SEMAPHORE or POSIX. The size is SHMKIT_UNKNOWN when it
  * is not known. */

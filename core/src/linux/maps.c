@@ -140,7 +140,7 @@ static bool enter_named(struct scan *scan, const struct line *line, struct shmki
                              posix ? "posix:/" : "file:", posix ? name : line->path);
   /* Names of a directory below are paths. */
   if (!posix && entry->info.kind == SHMKIT_INFO_POSIX) entry->info.kind = SHMKIT_INFO_FILE;
-  shmkit__describe(entry, &status);
+  shmkit__describe(scan->listing, entry, &status);
   if (posix) (void)shmkit__stamp_find(line->path, false, &entry->info.creator);
   return true;
 }

@@ -41,7 +41,7 @@ static void enter_name(shmkit_listing *listing, int directory, const char *name)
   shmkit__listing_set(listing, &entry->name, name);
   shmkit__listing_set_joined(listing, &entry->path, SHMKIT__POSIX_DIRECTORY "/", name);
   shmkit__listing_set_joined(listing, &entry->address, "posix:/", name);
-  shmkit__describe(entry, &status);
+  shmkit__describe(listing, entry, &status);
   if (entry->path != NULL) find_creator(entry, directory, name);
 }
 
@@ -128,7 +128,7 @@ int shmkit__os_survey_file(shmkit_listing *listing, const char *path, int fd, bo
   if (*out == NULL) return -ENOMEM;
   shmkit__listing_set(listing, &(*out)->path, path);
   name_file(listing, *out, path, now.links == 0);
-  shmkit__describe(*out, &now);
+  shmkit__describe(listing, *out, &now);
   if (now.links == 0) (*out)->info.flags |= SHMKIT_INFO_UNLINKED;
   (void)shmkit__stamp_find(path, follow, &(*out)->info.creator);
   return 0;
@@ -196,7 +196,7 @@ static void enter_sysv(shmkit_listing *listing, const struct sysv *segment) {
   info->creator.pid = segment->creator;
   if (segment->mode & dest) info->flags |= SHMKIT_INFO_DEST;
   if (segment->mode & locked) info->flags |= SHMKIT_INFO_LOCKED;
-  uid_t user = geteuid();
+  uid_t user = listing->user;
   if (user == 0 || user == segment->uid || user == segment->creator_uid) {
     info->flags |= SHMKIT_INFO_MAY_REMOVE;
   }

@@ -38,33 +38,33 @@ static int64_t nanoseconds(struct shmkit__time time) {
   return time.seconds * 1000000000 + (int64_t)time.nanoseconds;
 }
 
-/* While nothing at all is in swap, what has room is in memory. */
-static bool nothing_is_in_swap(void) {
+bool shmkit__os_nothing_is_swapped(void) {
   struct sysinfo machine;
   return sysinfo(&machine) == 0 && machine.totalswap == machine.freeswap;
 }
 
-static void describe_room(shmkit_info *info, const struct shmkit__statx *status) {
+static void describe_room(const shmkit_listing *listing, shmkit_info *info,
+                          const struct shmkit__statx *status) {
   const uint64_t unit = 512;
   info->allocated = status->blocks * unit;
   /* Devices have no room, and what a disk has says nothing of memory. */
   bool in_memory = info->kind != SHMKIT_INFO_FILE && info->kind != SHMKIT_INFO_HUGETLB;
   bool huge = info->huge_page != 0;
-  if (!huge && (!in_memory || !nothing_is_in_swap())) return;
+  if (!huge && (!in_memory || !listing->nothing_swapped)) return;
   info->resident = info->allocated;
   info->swapped = 0;
 }
 
-static bool may_remove(const struct shmkit__entry *entry) {
+static bool may_remove(const shmkit_listing *listing, const struct shmkit__entry *entry) {
   const shmkit_info *info = &entry->info;
   if (entry->path == NULL || info->links == 0 || (info->flags & SHMKIT_INFO_ELSEWHERE))
     return false;
-  uid_t user = geteuid();
   /* The directory is everybody's, and sticky: only owners remove. */
-  return user == 0 || user == info->uid;
+  return listing->user == 0 || listing->user == info->uid;
 }
 
-void shmkit__describe(struct shmkit__entry *entry, const struct shmkit__statx *status) {
+void shmkit__describe(const shmkit_listing *listing, struct shmkit__entry *entry,
+                      const struct shmkit__statx *status) {
   const uint32_t permissions = 0777, sticky = 01000;
   shmkit_info *info = &entry->info;
   entry->described = true;
@@ -83,8 +83,8 @@ void shmkit__describe(struct shmkit__entry *entry, const struct shmkit__statx *s
   if (info->kind == SHMKIT_INFO_HUGETLB) info->huge_page = status->block_size;
   if (nameless) info->huge_page = shmkit__internal_huge_page(shmkit__device_of(status));
   if (info->kind == SHMKIT_INFO_POSIX && (status->mode & sticky)) info->flags |= SHMKIT_INFO_LAST;
-  describe_room(info, status);
-  if (may_remove(entry)) info->flags |= SHMKIT_INFO_MAY_REMOVE;
+  describe_room(listing, info, status);
+  if (may_remove(listing, entry)) info->flags |= SHMKIT_INFO_MAY_REMOVE;
 }
 
 /* ---- Names ---------------------------------------------------------------------------------- */
