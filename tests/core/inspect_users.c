@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -296,6 +298,87 @@ START_TEST(a_system_v_segment_of_an_exited_process_is_leaked) {
 }
 END_TEST
 
+/* ---- Other places --------------------------------------------------------------------------- */
+
+static void attach_elsewhere(void *identifier) {
+  if (unshare(CLONE_NEWIPC) != 0) _exit(1);
+  int id = shmget(sysv_key(), 4096, IPC_CREAT | IPC_EXCL | 0600);
+  void *memory = shmat(id, NULL, 0);
+  if (memory == (void *)-1) _exit(1);
+  *(_Atomic unsigned *)identifier = (unsigned)id;
+  signal_turn(0);
+  wait_turn(1);
+}
+
+START_TEST(another_ipc_namespace_has_identifiers_of_its_own) {
+  if (geteuid() != 0) return;
+  pid_t child = start(attach_elsewhere, &shared()->count[0]);
+  wait_turn(0);
+  shmkit_listing *listing = take(0);
+  unsigned found = 0;
+  for (size_t i = 0; i < shmkit_listing_count(listing); i++) {
+    const shmkit_info *info = shmkit_listing_at(listing, i);
+    if (info->kind != SHMKIT_INFO_SYSV || info->mapper_count != 1) continue;
+    if (info->mappers[0].pid != child) continue;
+    found++;
+    ck_assert_uint_eq(info->inode, shared()->count[0]);
+    ck_assert_uint_ne(info->ipc_namespace, 0);
+    ck_assert(info->flags & SHMKIT_INFO_ELSEWHERE);
+    ck_assert_int_eq(info->state, SHMKIT_STATE_USED);
+    ck_assert_str_eq(info->address, "");
+  }
+  ck_assert_uint_eq(found, 1);
+  shmkit_listing_free(listing);
+  assert_fails(-ENOENT, shmkit_listing_stat(sysv_address(), 0, &listing));
+  signal_turn(1);
+  finish(child);
+}
+END_TEST
+
+static void map_elsewhere(void *unused) {
+  (void)unused;
+  if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+      mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m") != 0) {
+    _exit(1);
+  }
+  shmkit_segment *segment = NULL;
+  if (shmkit_segment_create(name(), 8192, NULL, &segment) != 0) _exit(1);
+  signal_turn(0);
+  wait_turn(1);
+  shmkit_segment_free(segment);
+}
+
+START_TEST(the_same_name_on_another_mount_is_another_segment) {
+  if (geteuid() != 0) return;
+  int fd = make_file(name(), 4096);
+  pid_t child = start(map_elsewhere, NULL);
+  wait_turn(0);
+  shmkit_listing *listing = take(0);
+  unsigned here = 0, there = 0;
+  for (size_t i = 0; i < shmkit_listing_count(listing); i++) {
+    const shmkit_info *info = shmkit_listing_at(listing, i);
+    bool elsewhere = (info->flags & SHMKIT_INFO_ELSEWHERE) != 0;
+    bool mapped = info->mapper_count == 1 && info->mappers[0].pid == child;
+    if (mapped && info->kind == SHMKIT_INFO_POSIX) {
+      ck_assert_uint_eq(info->size, 8192);
+      ck_assert_str_ne(info->address, "");
+      there++;
+    } else if (!elsewhere && strcmp(info->name, name()) == 0) {
+      ck_assert_uint_eq(info->size, 4096);
+      ck_assert_uint_eq(info->mapper_count, 0);
+      here++;
+    }
+  }
+  ck_assert_uint_eq(here, 1);
+  ck_assert_uint_eq(there, 1);
+  shmkit_listing_free(listing);
+  signal_turn(1);
+  finish(child);
+  ck_assert_int_eq(close(fd), 0);
+  ck_assert_int_eq(unlink(path_of(name())), 0);
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       each_process_that_maps_is_named_once,
@@ -310,6 +393,8 @@ int main(int argc, char **argv) {
       a_reused_pid_is_not_named_as_creator,
       a_last_segment_is_used_while_it_is_locked_and_leaked_after_a_kill,
       a_system_v_segment_of_an_exited_process_is_leaked,
+      another_ipc_namespace_has_identifiers_of_its_own,
+      the_same_name_on_another_mount_is_another_segment,
   };
   return run_cases("inspect-users", cases, COUNT(cases), argc, argv);
 }

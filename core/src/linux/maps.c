@@ -77,7 +77,8 @@ static bool parse(const struct scan *scan, char *text, struct line *out) {
   out->inode = take(&text, 10);
   while (*text == ' ') text++;
   out->path = text;
-  if (out->inode == 0) return false;
+  /* Not by the inode: the first System V segment of a namespace has the identifier 0. */
+  if (out->device == 0) return false;
   return out->shared || out->device == scan->posix || out->device == scan->internal ||
          (major == 0 && shmkit__internal_huge_page(out->device) != 0);
 }
