@@ -194,13 +194,16 @@ shmkit_state shmkit__entry_judge_unused(struct shmkit__entry *entry) {
 }
 
 static void explain_incomplete(const shmkit_listing *listing, struct shmkit__entry *entry) {
+  const char *creator =
+      entry->info.creator_state == SHMKIT_EXITED ? "its creator has exited and " : "";
   if (listing->unreadable > 0) {
     shmkit__entry_explain(entry,
-                          "nobody is seen to map it, but %zu process%s could not be looked at",
-                          listing->unreadable, listing->unreadable == 1 ? "" : "es");
+                          "%snobody is seen to map it, but %zu process%s could not be looked at",
+                          creator, listing->unreadable, listing->unreadable == 1 ? "" : "es");
   } else {
-    shmkit__entry_explain(entry, "nobody is seen to map it, but there may be processes that "
-                                 "cannot be seen");
+    shmkit__entry_explain(
+        entry, "%snobody is seen to map it, but there may be processes that cannot be seen",
+        creator);
   }
 }
 
