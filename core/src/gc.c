@@ -129,14 +129,14 @@ static void remove_claimed(struct shmkit__entry *entry, int fd, const struct sta
 
 static void remove_file(struct shmkit__entry *entry) {
   struct stat status;
-  int fd = open(entry->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  int fd = shmkit__os_open(entry->path, O_RDWR | O_NOFOLLOW, 0);
   if (fd < 0) {
-    if (errno == EWOULDBLOCK) {
+    if (fd == -EWOULDBLOCK) {
       keep(entry, "a process has a lease on it");
-    } else if (errno == ENOENT) {
+    } else if (fd == -ENOENT) {
       keep(entry, "it has gone meanwhile");
     } else {
-      fail(entry, "cannot be opened to see whether it is in use", errno);
+      fail(entry, "cannot be opened to see whether it is in use", -fd);
     }
     return;
   }

@@ -120,7 +120,7 @@ int shmkit__os_open_entry(const struct shmkit__entry *entry) {
   char mapping[80];
   struct shmkit__statx status;
   const char *path = entry->path;
-  int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  int flags = O_RDONLY;
   if (path == NULL && entry->map_pid == 0) return -ENOENT;
   if (path == NULL) {
     (void)snprintf(mapping, sizeof mapping, "/proc/%lld/map_files/%llx-%llx",
@@ -129,8 +129,8 @@ int shmkit__os_open_entry(const struct shmkit__entry *entry) {
     path = mapping;
   }
   if (shmkit__posix_name(path) != NULL) flags |= O_NOFOLLOW;
-  int fd = open(path, flags);
-  if (fd < 0) return -errno;
+  int fd = shmkit__os_open(path, flags, 0);
+  if (fd < 0) return fd;
   if (shmkit__statx(fd, "", true, &status) == 0 && is_of(entry, &status)) return fd;
   (void)close(fd);
   return -ENOENT;
