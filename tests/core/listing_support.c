@@ -80,6 +80,12 @@ static bool write_file(const char *path, const char *text) {
   return done;
 }
 
+/* Private is /dev/shm itself: in a chroot, / need not be a mount point. */
+bool mount_own_shm(const char *options) {
+  return mount(NULL, "/dev/shm", NULL, MS_PRIVATE, NULL) == 0 &&
+         mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, options) == 0;
+}
+
 bool enter_own_place(void) {
   unsigned user = geteuid(), group = getegid();
   if (user == 0) {
@@ -94,6 +100,5 @@ bool enter_own_place(void) {
       return false;
     }
   }
-  return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-         mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "size=64m") == 0;
+  return mount_own_shm("size=64m");
 }

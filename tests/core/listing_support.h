@@ -20,6 +20,9 @@ void *map_file(int fd, size_t size);
 
 /* ---- Removing ------------------------------------------------------------------------------- */
 
+/* Put a tmpfs of this mount namespace over /dev/shm; it must be one's own already. */
+bool mount_own_shm(const char *options);
+
 /* Enter mount and IPC namespaces with a /dev/shm of one's own. Whoever tests removing must, since it
  * removes whatever it finds: other people's segments, too, if it saw them. */
 bool enter_own_place(void);
