@@ -243,14 +243,16 @@ START_TEST(the_same_name_on_another_mount_is_another_segment) {
   int fd = make_file(name(), 4096);
   pid_t child = start(map_elsewhere, NULL);
   wait_turn(0);
-  shmkit_listing *listing = take(0);
+  shmkit_listing *listing = take(SHMKIT_INFO_ALL);
   unsigned here = 0, there = 0;
   for (size_t i = 0; i < shmkit_listing_count(listing); i++) {
     const shmkit_info *info = shmkit_listing_at(listing, i);
     bool elsewhere = (info->flags & SHMKIT_INFO_ELSEWHERE) != 0;
     bool mapped = info->mapper_count == 1 && info->mappers[0].pid == child;
-    if (mapped && info->kind == SHMKIT_INFO_POSIX) {
-      ck_assert_uint_eq(info->size, 8192);
+    /* In a chroot the kernel shows paths of other namespaces from elsewhere, so that it is a file of
+     * some tmpfs. */
+    if (mapped && info->size == 8192) {
+      ck_assert(info->kind == SHMKIT_INFO_POSIX || info->kind == SHMKIT_INFO_FILE);
       ck_assert_str_ne(info->address, "");
       there++;
     } else if (!elsewhere && strcmp(info->name, name()) == 0) {
