@@ -108,6 +108,8 @@ enum { THREADS = 4, ROUNDS = 300 };
 struct work {
   shmkit_segment *segment;
   pthread_barrier_t *start;
+  /* Where this thread writes: what several write to one place is theirs to order. */
+  uint64_t offset;
   unsigned done;
 };
 
@@ -130,7 +132,7 @@ static void *use_until_closed(void *argument) {
       shmkit_segment_unpin(segment);
     }
     status = shmkit_segment_read(segment, 0, bytes, sizeof bytes);
-    if (status == 0) status = shmkit_segment_write(segment, 1024, bytes, sizeof bytes);
+    if (status == 0) status = shmkit_segment_write(segment, work->offset, bytes, sizeof bytes);
     if (status == 0) status = shmkit_segment_refresh(segment);
     if (status == 0) status = shmkit_segment_grow(segment, 4096 + ++work->done % 4096);
     if (status == SHMKIT_ERR_CLOSED) return NULL;
@@ -155,7 +157,7 @@ START_TEST(one_thread_closes_while_others_use_it) {
     shmkit_segment *segment = create("memfd:x", 4096, &options);
     ck_assert_int_eq(pthread_barrier_init(&barrier, NULL, THREADS + 1), 0);
     for (unsigned i = 0; i <= THREADS; i++) {
-      work[i] = (struct work){.segment = segment, .start = &barrier};
+      work[i] = (struct work){.segment = segment, .start = &barrier, .offset = 1024 + i * 64};
       ck_assert_int_eq(pthread_create(&threads[i], NULL,
                                       i < THREADS ? use_until_closed : close_at_once, &work[i]),
                        0);
