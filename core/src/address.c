@@ -164,6 +164,13 @@ static shmkit_status parse_file(const char *text, const char *name, struct shmki
   return 0;
 }
 
+void shmkit__address_directory(const struct shmkit__address *address, char out[static PATH_MAX]) {
+  size_t length = (size_t)(strrchr(address->path, '/') - address->path);
+  if (length == 0) length = 1;
+  memcpy(out, address->path, length);
+  out[length] = '\0';
+}
+
 /* The length of the scheme in front of the first colon, 0 when there is none. */
 static size_t scheme_length(const char *text) {
   size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789");

@@ -24,6 +24,9 @@ struct shmkit__address {
 /* 0; -EINVAL or -ENAMETOOLONG with a message. */
 shmkit_status shmkit__address_parse(const char *text, struct shmkit__address *out);
 
+/* The directory of its path, for kinds that have one. */
+void shmkit__address_directory(const struct shmkit__address *address, char out[static PATH_MAX]);
+
 /* What a System V segment without a key becomes once it exists: "sysv:id=N". */
 void shmkit__address_set_sysv_id(struct shmkit__address *address, int id);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading and writing by copy. Through the descriptor it is the kernel that touches the pages, and
- * one that was truncated away is an answer, not a signal. The same for memory whose descriptor is
- * gone or cannot be written through, at a higher price: this process's memory, as another's.
+ * Reading and writing by copy. It is the kernel that touches the pages, and one that was truncated
+ * away is an answer, not a signal: reading through the descriptor; writing, and reading where the
+ * descriptor is gone, at a higher price, through this process's memory as if it were another's.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -116,7 +116,9 @@ static shmkit_status write_entered(shmkit_segment *self, uint64_t offset, const 
   int fd = -1;
   bool known = self->kind != SHMKIT_SYSV && shmkit__segment_descriptor(self, &fd, &status) == 0;
   /* The rest of the last page can be written to, and is not content. */
-  if (known && !is_inside(fd, offset, length)) return fail_truncated(self, offset, length);
+  if (known && offset + length > (uint64_t)status.st_size) {
+    return fail_truncated(self, offset, length);
+  }
   int error = copy_mapped(self, to, bytes, length);
   /* Where that is not permitted, or a page is not there: because a sparse segment gets no room, which
    * only the kernel can tell, or because a peer has truncated, and perhaps lengthened it again. Should

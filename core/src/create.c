@@ -217,10 +217,7 @@ static shmkit_status fail_exists(const struct shmkit__address *address) {
 /* No room for even the empty file, or its name. */
 static shmkit_status fail_no_files(const struct shmkit__address *address) {
   char directory[PATH_MAX];
-  size_t length = (size_t)(strrchr(address->path, '/') - address->path);
-  if (length == 0) length = 1;
-  memcpy(directory, address->path, length);
-  directory[length] = '\0';
+  shmkit__address_directory(address, directory);
   return shmkit__room_fail(-1, directory, address->text, "create", 0);
 }
 

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -76,13 +75,6 @@ static bool has_directory(const struct request *request) {
   return request->address.kind == SHMKIT_POSIX || request->address.kind == SHMKIT_FILE;
 }
 
-static void directory_of(const struct request *request, char out[static PATH_MAX]) {
-  size_t length = (size_t)(strrchr(request->address.path, '/') - request->address.path);
-  if (length == 0) length = 1;
-  memcpy(out, request->address.path, length);
-  out[length] = '\0';
-}
-
 /* Worth taking turns from the start. */
 static bool is_large(const struct request *request) {
   const uint64_t large = 1 << 20;
@@ -95,7 +87,7 @@ static bool should_take_turns(const struct request *request, shmkit_status statu
   if (!has_directory(request)) return false;
   if (status == -ENOENT) return is_large(request);
   if (status != -ENOSPC) return false;
-  directory_of(request, directory);
+  shmkit__address_directory(&request->address, directory);
   return can_ever_fit(directory, request->size);
 }
 
@@ -108,7 +100,7 @@ static bool should_take_turns(const struct request *request, shmkit_status statu
  */
 static shmkit_status take_turns(struct request *request, shmkit_segment **out) {
   char directory[PATH_MAX];
-  directory_of(request, directory);
+  shmkit__address_directory(&request->address, directory);
   const uint64_t patience = 500000000U, patience_with_others = 2000000000U;
   struct shmkit__backoff backoff = shmkit__backoff_for_seconds(10);
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
