@@ -27,5 +27,6 @@ build = {
     SHMKIT_INSTALL = "OFF",
     SHMKIT_PYTHON = "OFF",
     SHMKIT_TESTS = "OFF",
+    SHMKIT_TOOL = "OFF",
   },
 }

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""The command as a whole: help, versions, exit statuses, output that cannot be written."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+import pytest
+import support
+from support import run
+
+
+def commands() -> list[str]:
+    text = run("--help").out.partition("Commands:\n")[2]
+    return re.findall(r"^  (\w+) ", text, re.MULTILINE)
+
+
+def test_help_lists_the_commands_and_goes_to_standard_output() -> None:
+    result = run("--help")
+    assert (result.status, result.err) == (0, "")
+    assert "ls" in commands()
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_has_help_and_says_its_own_name(command: str) -> None:
+    result = run(command, "--help")
+    assert (result.status, result.err) == (0, "")
+    assert result.out.startswith(f"Usage: shmkit {command} ")
+    assert run("help", command).out == result.out
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_refuses_an_option_that_it_does_not_have(command: str) -> None:
+    result = run(command, "--no-such-option")
+    assert result.status == 2
+    assert result.err.startswith(f"shmkit {command}: ")
+
+
+@pytest.mark.parametrize("arguments", [(), ("nonsense",), ("--nonsense",), ("help", "nonsense")])
+def test_wrong_usage_is_status_2_and_one_message(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith("shmkit: ")
+
+
+def test_the_version_is_told() -> None:
+    assert re.fullmatch(r"shmkit \d+\.\d+\.\d+\n", run("--version").out)
+
+
+def test_output_that_cannot_be_written_is_a_failure() -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [support.COMMAND, "ls"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=support.DEADLINE,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert os.strerror(28) in done.stderr.decode()

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a command is. Each has a file of its own and a line in main.c; its table of options is the
+ * only place where they are declared: help, completion and the tests of the man pages read it.
+ */
+#ifndef SHMKIT_TOOL_COMMAND_H
+#define SHMKIT_TOOL_COMMAND_H
+
+#include <argp.h>
+#include <stdbool.h>
+
+/* Exit statuses, besides EXIT_SUCCESS and EXIT_FAILURE (it, or some of the items, failed). */
+enum { EXIT_USAGE = 2, EXIT_NOT_FOUND = 3, EXIT_IN_USE = 4 };
+
+struct command {
+  const char *name;
+  /* One line, for the list of commands. */
+  const char *summary;
+  const struct argp *argp;
+  /* argv[0] is "shmkit NAME". Gives the exit status. */
+  int (*run)(int argc, char **argv);
+  /* The words that the option with this key takes, or that are arguments for 0, ending with NULL;
+   * NULL when they are free. May be NULL. */
+  const char *const *(*choices)(int key);
+  /* Arguments are addresses of segments. */
+  bool takes_addresses;
+};
+
+extern const struct command command_ls;
+
+#endif
