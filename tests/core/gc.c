@@ -4,7 +4,7 @@
  * own, with a /dev/shm of its own, because it removes whatever it finds: other people's segments,
  * too, if it saw them.
  */
-#include "listing_support.h"
+#include "meanwhile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,6 @@
 #include <sys/mount.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static void assert_nothing_to_do(shmkit_listing *listing) {
@@ -158,37 +157,6 @@ END_TEST
 
 /* ---- Who comes at the worst moment ---------------------------------------------------------- */
 
-/*
- * With its lease, gc asks where the name leads, looks whether the lease is still whole, and removes
- * the name. These replace libc's functions, so that a test can act exactly in between.
- */
-static void (*before_looking)(void), (*before_removing)(void);
-
-static void act_once(void (**action)(void)) {
-  void (*act)(void) = *action;
-  *action = NULL;
-  if (act != NULL) act();
-}
-
-/* libc calls the parameters by names that are its own. */
-// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
-int lstat(const char *restrict path, struct stat *restrict status) {
-  act_once(&before_looking);
-  return fstatat(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW);
-}
-
-// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
-int unlink(const char *path) {
-  act_once(&before_removing);
-  return unlinkat(AT_FDCWD, path, 0);
-}
-
-/* The lease makes it wait, and it does not want to. */
-static void knock(void) {
-  ck_assert_int_lt(open(path_of(name()), O_RDWR | O_NONBLOCK | O_CLOEXEC), 0);
-  ck_assert_int_eq(errno, EWOULDBLOCK);
-}
-
 START_TEST(who_opens_before_looking_keeps_the_segment) {
   make_idle(name());
   before_looking = knock;
@@ -198,37 +166,6 @@ START_TEST(who_opens_before_looking_keeps_the_segment) {
   ck_assert_int_eq(unlink(path_of(name())), 0);
 }
 END_TEST
-
-/* Until somebody waits for the lease, or would if it waited. */
-static void wait_for_opener(void) {
-  struct stat status;
-  char file_id[64], line[256];
-  bool breaking = false;
-  ck_assert_int_eq(stat(path_of(name()), &status), 0);
-  (void)snprintf(file_id, sizeof file_id, " %02x:%02x:%llu ", major(status.st_dev),
-                 minor(status.st_dev), (unsigned long long)status.st_ino);
-  while (!breaking) {
-    FILE *file = fopen("/proc/locks", "re");
-    ck_assert_ptr_nonnull(file);
-    while (fgets(line, sizeof line, file) != NULL) {
-      breaking |= strstr(line, "BREAKING") != NULL && strstr(line, file_id) != NULL;
-    }
-    ck_assert_int_eq(fclose(file), 0);
-  }
-}
-
-static void let_one_open(void) {
-  signal_turn(0);
-  wait_for_opener();
-}
-
-static void open_as_a_stranger(void *unused) {
-  (void)unused;
-  struct stat status;
-  wait_turn(0);
-  int fd = open(path_of(name()), O_RDWR | O_CLOEXEC);
-  if (fd < 0 || fstat(fd, &status) != 0 || status.st_nlink != 1) _exit(1);
-}
 
 START_TEST(who_waits_for_the_lease_gets_the_live_segment) {
   make_idle(name());
@@ -260,11 +197,6 @@ START_TEST(who_comes_too_late_makes_a_new_one) {
   ck_assert_int_eq(unlink(path_of(name())), 0);
 }
 END_TEST
-
-static void replace(void) {
-  ck_assert_int_eq(unlink(path_of(name())), 0);
-  make_idle(name());
-}
 
 START_TEST(a_name_that_leads_elsewhere_by_now_is_left_alone) {
   make_idle(name());
