@@ -138,6 +138,18 @@ shmkit_status shmkit__lifetime_unlink_own(const char *path, const char *address,
   return shmkit__lifetime_unlink(path, address, file);
 }
 
+shmkit_status shmkit__lifetime_fail_nameless(const struct shmkit__address *address,
+                                             const char *verb) {
+  const char *text = address->text;
+  if (address->kind == SHMKIT_FD) {
+    return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, text,
+                        "%s has no name to %s: %s the address that it was opened by", text, verb,
+                        verb);
+  }
+  return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, text,
+                      "%s has no name to %s: it goes with its last user", text, verb);
+}
+
 shmkit_status shmkit_unlink(const char *address) {
   struct shmkit__address parsed;
   shmkit_status status = shmkit__address_parse(address, &parsed);
@@ -149,10 +161,7 @@ shmkit_status shmkit_unlink(const char *address) {
     case SHMKIT_SYSV:
       return shmkit__sysv_unlink(&parsed);
     default:
-      return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, parsed.text, "%s has no name to unlink: %s",
-                          parsed.text,
-                          parsed.kind == SHMKIT_FD ? "unlink the address that it was opened by"
-                                                   : "it goes with its last user");
+      return shmkit__lifetime_fail_nameless(&parsed, "unlink");
   }
 }
 

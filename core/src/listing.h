@@ -102,6 +102,12 @@ shmkit_status shmkit__listing_finish(shmkit_listing *self);
 /* What has a name, then the rest as below; not finished. */
 shmkit_status shmkit__listing_survey(uint32_t kinds, uint32_t flags, shmkit_listing **out);
 
+/* What one address leads to, with the rest as below, in a new listing; not finished. A symbolic link
+ * at its end is followed or is none. `verb` is for messages: "look at". */
+struct shmkit__address;
+shmkit_status shmkit__listing_find_address(shmkit_listing *self, struct shmkit__address *address,
+                                           const char *verb, bool follow);
+
 /* Everything but names: who maps, who locks, and what follows from it. */
 void shmkit__listing_look(shmkit_listing *self, uint32_t flags);
 
@@ -113,6 +119,16 @@ bool shmkit__entry_is_used(const struct shmkit__entry *entry);
 
 /* The state, and its reason, if nobody uses it: leaked, locked or idle. */
 shmkit_state shmkit__entry_judge_unused(struct shmkit__entry *entry);
+
+/*
+ * Remove what nobody is known to use, if nobody does and it is still what was listed (claim.c). Sets
+ * `removal` and, unless it went, the reason. 0; -ENOENT: it has gone already; -EBUSY: it is in use or
+ * that cannot be told; others: the system does not let us.
+ */
+int shmkit__entry_remove(struct shmkit__entry *entry);
+
+/* The same for System V whoever uses it. */
+int shmkit__entry_remove_sysv(struct shmkit__entry *entry);
 
 /* Write the reason. */
 void shmkit__entry_explain(struct shmkit__entry *entry, const char *format, ...)

@@ -146,6 +146,10 @@ bool shmkit__lifetime_reap(const char *path, dev_t device, ino_t inode);
 shmkit_status shmkit__lifetime_unlink(const char *path, const char *address,
                                       const struct stat *only);
 
+/* The failure for an address without a name: memfd and fd. `verb`: "unlink". */
+shmkit_status shmkit__lifetime_fail_nameless(const struct shmkit__address *address,
+                                             const char *verb);
+
 /* Remove the name at `path` if it leads to a Last segment that nobody has open. Whether it leads
  * nowhere or elsewhere now. */
 bool shmkit__lifetime_reap_stale(const char *path);

@@ -14,29 +14,30 @@
 
 /* ---- Finding it ----------------------------------------------------------------------------- */
 
-static shmkit_status fail_find(const struct shmkit__address *address, int error) {
+static shmkit_status fail_find(const struct shmkit__address *address, const char *verb, int error) {
   const char *text = address->text;
   switch (error) {
     case ENOENT:
-      return shmkit__fail(-ENOENT, text, "cannot look at %s: it does not exist%s", text,
+      return shmkit__fail(-ENOENT, text, "cannot %s %s: it does not exist%s", verb, text,
                           address->kind == SHMKIT_SYSV ? " in this IPC namespace" : "");
     case EACCES:
     case EPERM:
-      return shmkit__fail(-error, text, "cannot look at %s: no permission on the way to it", text);
+      return shmkit__fail(-error, text, "cannot %s %s: no permission on the way to it", verb, text);
     default:
-      return shmkit__fail_errno(error, text, "cannot look at %s", text);
+      return shmkit__fail_errno(error, text, "cannot %s %s", verb, text);
   }
 }
 
-static shmkit_status find_file(shmkit_listing *listing, const struct shmkit__address *address) {
+static shmkit_status find_file(shmkit_listing *listing, const struct shmkit__address *address,
+                               const char *verb, bool follow) {
   struct stat status;
   struct shmkit__entry *entry = NULL;
   bool fd = address->kind == SHMKIT_FD;
-  if (fd && fcntl(address->number, F_GETFD) < 0) return fail_find(address, EBADF);
+  if (fd && fcntl(address->number, F_GETFD) < 0) return fail_find(address, verb, EBADF);
   int error = shmkit__os_survey_file(listing, fd ? NULL : address->path, address->number,
-                                     address->kind != SHMKIT_POSIX, &status, &entry);
-  if (error == -EMLINK) return shmkit__check_regular(address->text, &status, "look at");
-  if (error != 0) return fail_find(address, -error);
+                                     follow && address->kind != SHMKIT_POSIX, &status, &entry);
+  if (error == -EMLINK) return shmkit__check_regular(address->text, &status, verb);
+  if (error != 0) return fail_find(address, verb, -error);
   shmkit__listing_set(listing, &entry->address, address->text);
   listing->closed = true;
   shmkit__listing_look(listing, 0);
@@ -51,17 +52,18 @@ static bool is_address(struct shmkit__entry *entry, void *address) {
   return entry->name != NULL && strcmp(entry->name, wanted->text + wanted->name) == 0;
 }
 
-static shmkit_status find_sysv(shmkit_listing *listing, struct shmkit__address *address) {
+static shmkit_status find_sysv(shmkit_listing *listing, struct shmkit__address *address,
+                               const char *verb) {
   if (address->sysv == SHMKIT__SYSV_PRIVATE) {
     return shmkit__fail(-EINVAL, address->text,
-                        "cannot look at %s: it means a new segment without a key; use its "
+                        "cannot %s %s: it means a new segment without a key; use its "
                         "identifier, \"sysv:id=...\"",
-                        address->text);
+                        verb, address->text);
   }
   int error = shmkit__os_survey_sysv(listing);
-  if (error != 0) return fail_find(address, -error);
+  if (error != 0) return fail_find(address, verb, -error);
   shmkit__listing_filter(listing, is_address, address);
-  if (listing->count == 0) return fail_find(address, ENOENT);
+  if (listing->count == 0) return fail_find(address, verb, ENOENT);
   listing->closed = true;
   shmkit__listing_look(listing, 0);
   return 0;
@@ -78,14 +80,15 @@ static shmkit_status find_memfds(shmkit_listing *listing, struct shmkit__address
                       address->text);
 }
 
-static shmkit_status find(shmkit_listing *listing, struct shmkit__address *address) {
+shmkit_status shmkit__listing_find_address(shmkit_listing *self, struct shmkit__address *address,
+                                           const char *verb, bool follow) {
   switch (address->kind) {
     case SHMKIT_SYSV:
-      return find_sysv(listing, address);
+      return find_sysv(self, address, verb);
     case SHMKIT_MEMFD:
-      return find_memfds(listing, address);
+      return find_memfds(self, address);
     default:
-      return find_file(listing, address);
+      return find_file(self, address, verb, follow);
   }
 }
 
@@ -158,7 +161,7 @@ shmkit_status shmkit_listing_stat(const char *address, uint32_t flags, shmkit_li
   }
   shmkit_listing *self = shmkit__listing_new(SHMKIT_INFO_ALL);
   if (self == NULL) return -ENOMEM;
-  status = find(self, &parsed);
+  status = shmkit__listing_find_address(self, &parsed, "look at", true);
   if (status == 0) {
     for (size_t i = 0; i < self->count; i++) examine(self, self->entries[i], flags);
     status = shmkit__listing_finish(self);

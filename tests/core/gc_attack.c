@@ -5,6 +5,7 @@
  */
 #include "listing_support.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -83,19 +84,35 @@ static void make_and_remove(void *suffix) {
   }
 }
 
-START_TEST(no_held_segment_goes_under_attack) {
+static unsigned clear_up(void) {
+  unsigned removed = 0;
+  shmkit_listing *listing = gc(SHMKIT_GC_IDLE | SHMKIT_GC_APPLY, 0, NULL);
+  for (size_t i = 0; i < shmkit_listing_count(listing); i++) {
+    if (shmkit_listing_at(listing, i)->removal == SHMKIT_REMOVED) removed++;
+  }
+  shmkit_listing_free(listing);
+  return removed;
+}
+
+static unsigned remove_each(void) {
+  static const char *const suffixes[] = {"a", "b", "c"};
+  unsigned removed = 0;
+  for (size_t i = 0; i < COUNT(suffixes); i++) {
+    shmkit_status status = shmkit_remove(other_name(suffixes[i]), 0, NULL);
+    ck_assert_msg(status == 0 || status == -EBUSY || status == -ENOENT, "%s",
+                  shmkit_error_message());
+    if (status == 0) removed++;
+  }
+  return removed;
+}
+
+static void attack(unsigned (*act)(void)) {
   const unsigned rounds = soak_seconds(0) > 0 ? 10000 : 200;
   unsigned removed = 0;
   char a[] = "a", b[] = "b", c[] = "c";
   pid_t children[] = {start(come_and_go, a), start(come_and_go, a), start(come_as_a_stranger, b),
                       start(come_as_a_stranger, b), start(make_and_remove, c)};
-  for (unsigned i = 0; i < rounds; i++) {
-    shmkit_listing *listing = gc(SHMKIT_GC_IDLE | SHMKIT_GC_APPLY, 0, NULL);
-    for (size_t j = 0; j < shmkit_listing_count(listing); j++) {
-      if (shmkit_listing_at(listing, j)->removal == SHMKIT_REMOVED) removed++;
-    }
-    shmkit_listing_free(listing);
-  }
+  for (unsigned i = 0; i < rounds; i++) removed += act();
   shared()->stop = true;
   for (size_t i = 0; i < COUNT(children); i++) finish(children[i]);
   (void)unlink(path_of(other_name("a")));
@@ -106,12 +123,22 @@ START_TEST(no_held_segment_goes_under_attack) {
   ck_assert_uint_gt(shared()->count[HELD], 0);
   ck_assert_uint_gt(removed, 0);
 }
+
+START_TEST(no_held_segment_goes_under_attack) {
+  attack(clear_up);
+}
+END_TEST
+
+START_TEST(no_held_segment_goes_one_by_one_either) {
+  attack(remove_each);
+}
 END_TEST
 
 int main(int argc, char **argv) {
   if (!enter_own_place()) return skip("mounting in a namespace is not permitted");
   const TTest *const cases[] = {
       no_held_segment_goes_under_attack,
+      no_held_segment_goes_one_by_one_either,
   };
   return run_cases("gc-attack", cases, COUNT(cases), argc, argv);
 }

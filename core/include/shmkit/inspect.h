@@ -10,7 +10,8 @@
  * LOOKING CHANGES NOTHING. No segment is mapped or attached, none is read, none is leased; no page
  * is allocated, and access times, System V's "last process" and the like stay as they are. (Only
  * the directory /dev/shm itself may get a new access time, when the caller is not its owner.) The
- * functions that do more say so: shmkit_listing_stat with SHMKIT_STAT_EXACT, and shmkit_gc.
+ * functions that do more say so: shmkit_listing_stat with SHMKIT_STAT_EXACT, shmkit_remove and
+ * shmkit_gc.
  *
  * WHO MAPS IT is found in the address spaces of all processes. Not seen are processes that the
  * caller may not look at, which are counted, and those of PID namespaces outside the caller's.
@@ -120,7 +121,7 @@ typedef enum shmkit_holding {
   SHMKIT_NOT_HELD
 } shmkit_holding;
 
-/** What shmkit_gc did with a segment. */
+/** What shmkit_gc or shmkit_remove did with a segment. */
 typedef enum shmkit_removal {
   /** Not asked to remove anything. */
   SHMKIT_REMOVAL_NONE = 0,
@@ -255,6 +256,12 @@ enum {
   SHMKIT_STAT_EXACT = 1 << 0
 };
 
+/** Flags of shmkit_remove. */
+enum {
+  /** Remove it also when it is in use, or when that cannot be told. */
+  SHMKIT_REMOVE_FORCE = 1 << 0
+};
+
 /** Options of shmkit_gc. All zero, or a NULL pointer, are the defaults: tell what would go. */
 typedef struct shmkit_gc_options {
   /** SHMKIT_GC_*, or-ed. */
@@ -307,6 +314,35 @@ SHMKIT_API shmkit_status shmkit_listing_take(const shmkit_listing_options *optio
  */
 SHMKIT_API shmkit_status shmkit_listing_stat(const char *address, uint32_t flags,
                                              shmkit_listing **out);
+
+/**
+ * Remove the one segment that an address leads to, unless somebody uses it. shmkit_unlink is the one
+ * that does not ask.
+ *
+ * It is looked at as by shmkit_listing_stat, and what is removed is the very segment that was looked
+ * at: no other one that has got its name since, and never what a symbolic link leads to. In use is
+ * what a process maps, attaches, has a lock on or, of files, merely has open, whoever and wherever
+ * that may be: they are removed under a lease, as by shmkit_gc, of which all is true here. Where the
+ * kernel gives no lease (to others than the owner and those with CAP_LEASE; on some file systems),
+ * and where the file cannot be opened for writing, that it is unused cannot be told, which counts as
+ * in use. Whether the creator runs does not matter. "posix:/sem.NAME" is a semaphore.
+ *
+ * By force, POSIX segments and files lose their name, and who maps them keeps the memory; a System V
+ * segment is marked, and goes when nobody attaches it any more.
+ *
+ * @param address  as for shmkit_unlink.
+ * @param flags    0 or SHMKIT_REMOVE_FORCE.
+ * @param out      a listing of the one segment as it was, with its `removal` and, by force, in
+ *                 `reason` what becomes of its users; to be ended with shmkit_listing_free. NULL when
+ *                 nobody wants to know.
+ * @return 0; -EBUSY when it is in use or that cannot be told, with a message that says who uses it,
+ *         or what stands against knowing; -ENOENT; -EACCES or -EPERM without the right to remove it,
+ *         -EROFS; -ELOOP for a symbolic link and SHMKIT_ERR_INCOMPATIBLE for anything else that is no
+ *         segment; SHMKIT_ERR_UNSUPPORTED for memfd, fd, and what has no name any more; -EINVAL and
+ *         -ENAMETOOLONG for an address or flag that cannot be; -ENOMEM.
+ * Concurrency: as shmkit_gc with SHMKIT_GC_APPLY.
+ */
+SHMKIT_API shmkit_status shmkit_remove(const char *address, uint32_t flags, shmkit_listing **out);
 
 /**
  * Tell, and with SHMKIT_GC_APPLY remove, the segments that nobody needs: those with the state

@@ -227,7 +227,8 @@ SHMKIT_API shmkit_status shmkit_segment_open_or_create(const char *address, uint
 
 /**
  * Remove the name of a segment: posix, file, and sysv, where the system marks the segment for
- * removal. Whoever has it open keeps the memory.
+ * removal. Whoever has it open keeps the memory. Nobody is asked whether they do: shmkit_remove, in
+ * <shmkit/inspect.h>, removes only what nobody uses.
  *
  * @return 0; -ENOENT; -EACCES or -EPERM; -ELOOP or SHMKIT_ERR_INCOMPATIBLE when something else is in
  *         its place, which is left alone; SHMKIT_ERR_UNSUPPORTED for memfd and fd, which have no
