@@ -228,6 +228,12 @@ static shmkit_state judge_entry(const shmkit_listing *listing, struct shmkit__en
   return SHMKIT_STATE_UNKNOWN;
 }
 
+/* Whether its state cannot be told without. */
+static bool needs_creator(const shmkit_listing *listing, const struct shmkit__entry *entry) {
+  return !(entry->info.flags & (SHMKIT_INFO_UNLINKED | SHMKIT_INFO_LAST)) &&
+         !shmkit__entry_is_used(entry) && is_counted(listing, entry);
+}
+
 void shmkit__listing_judge(shmkit_listing *self) {
   struct court court = {.pids_are_ours = shmkit__os_pids_are_ours()};
   shmkit__os_self(&court.self);
@@ -235,6 +241,7 @@ void shmkit__listing_judge(shmkit_listing *self) {
     struct shmkit__entry *entry = self->entries[i];
     shmkit_info *info = &entry->info;
     bool sysv = info->kind == SHMKIT_INFO_SYSV;
+    if (!sysv && self->few_creators && needs_creator(self, entry)) shmkit__os_find_creator(entry);
     info->creator_state = sysv ? find_sysv(&court, entry) : find_stamped(&court, &info->creator);
     info->state = judge_entry(self, entry);
   }

@@ -23,7 +23,7 @@ const char *shmkit_info_kind_name(shmkit_info_kind kind) {
              : "?";
 }
 
-shmkit_listing *shmkit__listing_new(uint32_t kinds) {
+shmkit_listing *shmkit__listing_new(uint32_t kinds, uint32_t flags) {
   struct timespec now;
   shmkit_listing *self = calloc(1, sizeof *self);
   if (self == NULL) {
@@ -33,6 +33,8 @@ shmkit_listing *shmkit__listing_new(uint32_t kinds) {
   (void)clock_gettime(CLOCK_REALTIME, &now);
   self->time = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
   self->kinds = kinds;
+  self->names_only = (flags & SHMKIT_LISTING_NAMES_ONLY) != 0;
+  self->few_creators = (flags & SHMKIT_LISTING_NO_CREATORS) != 0;
   self->user = geteuid();
   self->nothing_swapped = shmkit__os_nothing_is_swapped();
   return self;
@@ -248,8 +250,8 @@ shmkit_status shmkit__listing_finish(shmkit_listing *self) {
 
 /* ---- Taking --------------------------------------------------------------------------------- */
 
-void shmkit__listing_look(shmkit_listing *self, uint32_t flags) {
-  if (flags & SHMKIT_LISTING_NAMES_ONLY) {
+void shmkit__listing_look(shmkit_listing *self) {
+  if (self->names_only) {
     self->hidden = true;
   } else {
     shmkit__os_survey_processes(self);
@@ -259,7 +261,7 @@ void shmkit__listing_look(shmkit_listing *self, uint32_t flags) {
 }
 
 shmkit_status shmkit__listing_survey(uint32_t kinds, uint32_t flags, shmkit_listing **out) {
-  shmkit_listing *self = shmkit__listing_new(kinds);
+  shmkit_listing *self = shmkit__listing_new(kinds, flags);
   if (self == NULL) return -ENOMEM;
   int error = shmkit__os_survey_names(self);
   if (error == 0) error = shmkit__os_survey_sysv(self);
@@ -269,16 +271,17 @@ shmkit_status shmkit__listing_survey(uint32_t kinds, uint32_t flags, shmkit_list
                              SHMKIT__POSIX_DIRECTORY);
     return error;
   }
-  shmkit__listing_look(self, flags);
+  shmkit__listing_look(self);
   *out = self;
   return 0;
 }
 
 shmkit_status shmkit_listing_take(const shmkit_listing_options *options, shmkit_listing **out) {
+  const uint32_t known = SHMKIT_LISTING_NAMES_ONLY | SHMKIT_LISTING_NO_CREATORS;
   uint32_t flags = options != NULL ? options->flags : 0;
   uint32_t kinds = options != NULL && options->kinds != 0 ? options->kinds : SHMKIT_INFO_USUAL;
   shmkit_listing *self = NULL;
-  if ((flags & ~(uint32_t)SHMKIT_LISTING_NAMES_ONLY) || (kinds & ~SHMKIT_INFO_ALL)) {
+  if ((flags & ~known) || (kinds & ~SHMKIT_INFO_ALL)) {
     return shmkit__fail(-EINVAL, "",
                         "cannot take a listing with flags 0x%x and kinds 0x%x: use "
                         "SHMKIT_LISTING_* and SHMKIT_INFO_SET",

@@ -49,6 +49,10 @@ struct shmkit_listing {
   bool closed;
   /* There may be processes that cannot even be seen, or nobody looked. */
   bool hidden;
+  /* Nobody is to look at processes. */
+  bool names_only;
+  /* Creators are looked for only where the state depends on them. */
+  bool few_creators;
   /* It was possible to ask which files are locked. */
   bool locks_known;
   /* Something could not be kept for lack of memory; the whole listing is then given up. */
@@ -68,8 +72,8 @@ struct shmkit__identity {
 
 /* ---- Building (listing.c) ------------------------------------------------------------------- */
 
-/* Empty; NULL when there is no memory, said. */
-shmkit_listing *shmkit__listing_new(uint32_t kinds);
+/* Empty; NULL when there is no memory, said. The flags are SHMKIT_LISTING_*. */
+shmkit_listing *shmkit__listing_new(uint32_t kinds, uint32_t flags);
 
 /* NULL when there is none. POSIX, SEMAPHORE, HUGETLB and FILE are one kind here: where the name is
  * decides between them, and only the inode is certain. */
@@ -109,7 +113,7 @@ shmkit_status shmkit__listing_find_address(shmkit_listing *self, struct shmkit__
                                            const char *verb, bool follow);
 
 /* Everything but names: who maps, who locks, and what follows from it. */
-void shmkit__listing_look(shmkit_listing *self, uint32_t flags);
+void shmkit__listing_look(shmkit_listing *self);
 
 /* Find creators and states, with reasons. */
 void shmkit__listing_judge(shmkit_listing *self);

@@ -168,6 +168,9 @@ bool shmkit__os_nothing_is_swapped(void);
 /* The files where POSIX shared memory lives; those that are not regular are not segments. */
 int shmkit__os_survey_names(shmkit_listing *listing);
 
+/* Who made an entry with a name, by its stamp. */
+void shmkit__os_find_creator(struct shmkit__entry *entry);
+
 /* System V segments of this IPC namespace. */
 int shmkit__os_survey_sysv(shmkit_listing *listing);
 

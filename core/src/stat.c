@@ -40,7 +40,7 @@ static shmkit_status find_file(shmkit_listing *listing, const struct shmkit__add
   if (error != 0) return fail_find(address, verb, -error);
   shmkit__listing_set(listing, &entry->address, address->text);
   listing->closed = true;
-  shmkit__listing_look(listing, 0);
+  shmkit__listing_look(listing);
   return 0;
 }
 
@@ -65,14 +65,14 @@ static shmkit_status find_sysv(shmkit_listing *listing, struct shmkit__address *
   shmkit__listing_filter(listing, is_address, address);
   if (listing->count == 0) return fail_find(address, verb, ENOENT);
   listing->closed = true;
-  shmkit__listing_look(listing, 0);
+  shmkit__listing_look(listing);
   return 0;
 }
 
 /* They have no names that lead to them: whoever maps them is asked. */
 static shmkit_status find_memfds(shmkit_listing *listing, struct shmkit__address *address) {
   listing->kinds = SHMKIT_INFO_SET(SHMKIT_INFO_MEMFD);
-  shmkit__listing_look(listing, 0);
+  shmkit__listing_look(listing);
   shmkit__listing_filter(listing, is_address, address);
   if (listing->count > 0) return 0;
   return shmkit__fail(-ENOENT, address->text,
@@ -159,7 +159,7 @@ shmkit_status shmkit_listing_stat(const char *address, uint32_t flags, shmkit_li
                         "SHMKIT_STAT_EXACT",
                         parsed.text, (unsigned)flags);
   }
-  shmkit_listing *self = shmkit__listing_new(SHMKIT_INFO_ALL);
+  shmkit_listing *self = shmkit__listing_new(SHMKIT_INFO_ALL, 0);
   if (self == NULL) return -ENOMEM;
   status = shmkit__listing_find_address(self, &parsed, "look at", true);
   if (status == 0) {

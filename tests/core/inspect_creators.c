@@ -70,6 +70,66 @@ START_TEST(a_reused_pid_is_not_named_as_creator) {
 }
 END_TEST
 
+static shmkit_listing *take_without_creators(void) {
+  const shmkit_listing_options options = {.flags = SHMKIT_LISTING_NO_CREATORS};
+  shmkit_listing *listing = NULL;
+  assert_done(shmkit_listing_take(&options, &listing));
+  return listing;
+}
+
+START_TEST(without_creators_states_are_the_same) {
+  finish(start(create_and_leave, NULL));
+  make_idle(other_name("idle"));
+  shmkit_segment *used = create(other_name("used"), 4096, NULL);
+  shmkit_listing *with = take(0), *without = take_without_creators();
+  const char *const names[] = {name(), other_name("idle"), other_name("used")};
+  for (size_t i = 0; i < COUNT(names); i++) {
+    ck_assert_uint_eq(find_posix(without, names[i])->state, find_posix(with, names[i])->state);
+  }
+  ck_assert_int_eq(find_posix(without, names[2])->creator.pid, 0);
+  ck_assert_int_eq(find_posix(without, names[2])->creator_state, SHMKIT_LIVENESS_UNKNOWN);
+  const shmkit_info *left = find_posix(without, name());
+  if (left->state != SHMKIT_STATE_UNKNOWN && has_stamp(find_posix(with, name()))) {
+    ck_assert_int_eq(left->state, SHMKIT_STATE_LEAKED);
+    ck_assert_int_eq(left->creator_state, SHMKIT_EXITED);
+  }
+  shmkit_listing_free(with);
+  shmkit_listing_free(without);
+  assert_done(shmkit_segment_unlink(used));
+  shmkit_segment_free(used);
+  assert_done(shmkit_unlink(name()));
+  ck_assert_int_eq(unlink(path_of(names[1])), 0);
+}
+END_TEST
+
+/* Make the segment again and again, with the process's own size, when the other has none. */
+static void make_again(void *size) {
+  while (!shared()->stop) {
+    shmkit_segment *segment = NULL;
+    if (shmkit_segment_create(name(), *(const uint64_t *)size, NULL, &segment) != 0) continue;
+    shmkit_segment_free(segment);
+    if (shmkit_unlink(name()) != 0) _exit(1);
+  }
+}
+
+START_TEST(whoever_made_a_name_before_is_not_named_as_creator) {
+  uint64_t sizes[2] = {4096, 8192};
+  const pid_t makers[] = {start(make_again, &sizes[0]), start(make_again, &sizes[1])};
+  for (unsigned i = 0; i < soak_seconds(1) * 10000; i++) {
+    shmkit_listing *listing = NULL;
+    const shmkit_listing_options options = {.flags = SHMKIT_LISTING_NAMES_ONLY};
+    assert_done(shmkit_listing_take(&options, &listing));
+    const shmkit_info *info = find(listing, SHMKIT_INFO_POSIX, name());
+    if (info != NULL && has_stamp(info)) {
+      ck_assert_int_eq(info->creator.pid, makers[info->size == sizes[0] ? 0 : 1]);
+    }
+    shmkit_listing_free(listing);
+  }
+  shared()->stop = true;
+  finish_all(makers, COUNT(makers));
+}
+END_TEST
+
 static void die_holding(void *unused) {
   (void)unused;
   const shmkit_segment_options options = {.lifetime = SHMKIT_LAST};
@@ -153,6 +213,8 @@ int main(int argc, char **argv) {
       a_creator_that_runs_is_named,
       what_a_process_left_that_has_exited_is_leaked,
       a_reused_pid_is_not_named_as_creator,
+      without_creators_states_are_the_same,
+      whoever_made_a_name_before_is_not_named_as_creator,
       a_last_segment_is_used_while_it_is_locked_and_leaked_after_a_kill,
       a_system_v_segment_of_an_exited_process_is_leaked,
       a_reused_pid_is_not_named_as_creator_of_system_v,

@@ -231,7 +231,12 @@ typedef struct shmkit_listing shmkit_listing;
 enum {
   /** Do not look at processes: cheap, but nobody is known to map anything, and what has no name is
    *  not found. The listing is incomplete. */
-  SHMKIT_LISTING_NAMES_ONLY = 1 << 0
+  SHMKIT_LISTING_NAMES_ONLY = 1 << 0,
+  /** Do not look for the creators of files that are in use: that is a system call for each, half of
+   *  all that a large listing makes. Their `creator` stays unknown. States are the same as without
+   *  it: where a state depends on the creator, which is with what nobody uses, it is looked for; and
+   *  with System V, where it costs nothing. */
+  SHMKIT_LISTING_NO_CREATORS = 1 << 1
 };
 
 /** Options of shmkit_listing_take. All zero, or a NULL pointer, are the defaults. */

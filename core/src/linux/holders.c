@@ -37,6 +37,7 @@ static void enter(shmkit_listing *listing, struct shmkit__entry *entry, const ch
     shmkit__listing_set_joined(listing, &entry->address, "file:", path);
   }
   shmkit__describe(listing, entry, status);
+  if (listing->few_creators) return;
   if (entry->info.kind == SHMKIT_INFO_MEMFD || entry->info.kind == SHMKIT_INFO_POSIX) {
     (void)shmkit__stamp_find(path, true, &entry->info.creator);
   }

@@ -142,7 +142,9 @@ static bool enter_named(struct scan *scan, const struct line *line, struct shmki
   /* Names of a directory below are paths. */
   if (!posix && entry->info.kind == SHMKIT_INFO_POSIX) entry->info.kind = SHMKIT_INFO_FILE;
   shmkit__describe(scan->listing, entry, &status);
-  if (posix) (void)shmkit__stamp_find(line->path, false, &entry->info.creator);
+  if (posix && !scan->listing->few_creators) {
+    (void)shmkit__stamp_find(line->path, false, &entry->info.creator);
+  }
   return true;
 }
 

@@ -18,14 +18,40 @@
 
 /* ---- POSIX ---------------------------------------------------------------------------------- */
 
-/* The stamp is read by name. That it is of the file which was described holds if the name still
- * leads there afterwards. */
-static void find_creator(struct shmkit__entry *entry, int directory, const char *name) {
+/* Stamps are read by name. That one is of the file which was described holds if the name still leads
+ * there afterwards. */
+static bool still_leads_there(const struct shmkit__entry *entry) {
   struct shmkit__statx now;
+  return shmkit__statx(AT_FDCWD, entry->path, false, &now) == 0 && now.inode == entry->info.inode &&
+         shmkit__device_of(&now) == entry->info.device;
+}
+
+void shmkit__os_find_creator(struct shmkit__entry *entry) {
   shmkit_creator creator;
-  if (!shmkit__stamp_find(entry->path, false, &creator)) return;
-  if (shmkit__statx(directory, name, false, &now) != 0) return;
-  if (now.inode == entry->info.inode) entry->info.creator = creator;
+  if (entry->path == NULL || !shmkit__stamp_find(entry->path, false, &creator)) return;
+  if (still_leads_there(entry)) entry->info.creator = creator;
+}
+
+/* For all at once it also holds if no name has come or gone since `before`. That leaves no trace
+ * while the clock of the file system, which is seldom slower than 10 ms, still shows the time of the
+ * last change before. */
+static bool is_unchanged(const shmkit_listing *listing, const struct stat *before) {
+  const int64_t tick = 20000000;
+  const struct timespec *time = &before->st_ctim;
+  struct stat now;
+  return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec < listing->time - tick &&
+         stat(SHMKIT__POSIX_DIRECTORY, &now) == 0 && now.st_dev == before->st_dev &&
+         now.st_ino == before->st_ino && now.st_ctim.tv_sec == time->tv_sec &&
+         now.st_ctim.tv_nsec == time->tv_nsec;
+}
+
+static void forget_creators_of_others(shmkit_listing *listing) {
+  for (size_t i = 0; i < listing->count; i++) {
+    struct shmkit__entry *entry = listing->entries[i];
+    if (entry->info.creator.pid != 0 && !still_leads_there(entry)) {
+      entry->info.creator = (shmkit_creator){.pid = 0};
+    }
+  }
 }
 
 static void enter_name(shmkit_listing *listing, int directory, const char *name) {
@@ -42,7 +68,9 @@ static void enter_name(shmkit_listing *listing, int directory, const char *name)
   shmkit__listing_set_joined(listing, &entry->path, SHMKIT__POSIX_DIRECTORY "/", name);
   shmkit__listing_set_joined(listing, &entry->address, "posix:/", name);
   shmkit__describe(listing, entry, &status);
-  if (entry->path != NULL) find_creator(entry, directory, name);
+  if (entry->path != NULL && !listing->few_creators) {
+    (void)shmkit__stamp_find(entry->path, false, &entry->info.creator);
+  }
 }
 
 int shmkit__os_survey_names(shmkit_listing *listing) {
@@ -54,6 +82,8 @@ int shmkit__os_survey_names(shmkit_listing *listing) {
   /* Not asking for the time to stay is the owner's right only. */
   if (fd < 0 && errno == EPERM) fd = open(SHMKIT__POSIX_DIRECTORY, flags);
   if (fd < 0) return errno == ENOENT ? 0 : -errno;
+  struct stat before = {.st_ino = 0};
+  (void)fstat(fd, &before);
   DIR *directory = fdopendir(fd);
   if (directory == NULL) {
     (void)close(fd);
@@ -64,6 +94,9 @@ int shmkit__os_survey_names(shmkit_listing *listing) {
     if (regular) enter_name(listing, fd, entry->d_name);
   }
   (void)closedir(directory);
+  if (!listing->few_creators && !is_unchanged(listing, &before)) {
+    forget_creators_of_others(listing);
+  }
   return 0;
 }
 
