@@ -230,7 +230,7 @@ shmkit_status shmkit_remove(const char *address, uint32_t flags, shmkit_listing 
   shmkit_status status = shmkit__address_parse(address, &parsed);
   if (status == 0) status = check(&parsed, flags);
   if (status != 0) return status;
-  shmkit_listing *self = shmkit__listing_new(SHMKIT_INFO_ALL);
+  shmkit_listing *self = shmkit__listing_new(SHMKIT_INFO_ALL, 0);
   if (self == NULL) return -ENOMEM;
   status = find_and_remove(self, &parsed, flags);
   if (status == 0 && out != NULL) {
