@@ -30,6 +30,7 @@ def test_all_is_well(tmp_path: Path) -> None:
     assert [row[0] for row in table] == ["C", "Python", "Lua", "plain"]
     for text in (r"samples of /proc", r"windows of 12 columns", r"frames shown"):
         assert int(re.search(rf"(\d+) {text}", demo.output)[1]) > 0  # type: ignore[index]
+    assert "posix:/telemetry-" in demo.output.partition("`shmkit ls` said")[2]
     assert left_behind(demo.pid) == []
 
 
@@ -61,7 +62,7 @@ def test_its_programs_end_when_it_is_killed(tmp_path: Path) -> None:
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
     """A build directory whose programs may be exchanged."""
-    for program in ("hello/hello", "hello/plain", "telemetry/sampler"):
+    for program in ("hello/hello", "hello/plain", "telemetry/sampler", "../bin/shmkit"):
         link = tmp_path / "examples" / program
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(BUILD / "examples" / program)
