@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include <shmkit/inspect.h>
+#include <shmkit/limits.h>
 #include <shmkit/segment.h>
 
 /* ---- Files ---------------------------------------------------------------------------------- */
@@ -120,6 +121,21 @@ int shmkit__os_copy(void *to, const void *from, size_t length);
 /* Make the page tables of [memory, memory + size) now. -EFAULT: a page is not there. */
 int shmkit__os_populate(void *memory, size_t size, bool writable);
 
+/* A limit on memory that is enforced by killing. */
+struct shmkit__ceiling {
+  uint64_t limit;     /* bytes in all, of the machine with swap; UINT64_MAX when there is none */
+  uint64_t used;      /* bytes, without what the kernel can reclaim */
+  uint64_t available; /* bytes that can still be used, with swap; UINT64_MAX without a limit */
+  uint64_t swap;      /* of the machine: how much of the limit is swap */
+  const char *source; /* the file it was read from */
+  bool is_machine;    /* not a control group */
+};
+typedef void shmkit__ceiling_visit(const struct shmkit__ceiling *ceiling, void *context);
+
+/* Tell all that hold for this process: the machine's, and those of its memory control groups from
+ * its own upwards, also groups without a limit. What cannot be read is left out. */
+void shmkit__os_memory_ceilings(shmkit__ceiling_visit *each, void *context);
+
 /* Which limit leaves least room for memory. */
 struct shmkit__memory_room {
   uint64_t available; /* bytes that can still be used, counting what the kernel can reclaim */
@@ -194,6 +210,11 @@ void shmkit__os_examine(int fd, struct shmkit__entry *entry);
 
 /* The next stretch of pages at or behind `from`; false: there is none, or it cannot be told. */
 bool shmkit__os_next_extent(int fd, uint64_t from, uint64_t *start, uint64_t *end);
+
+/* ---- Limits ----------------------------------------------------------------------------------- */
+
+/* Enter every ceiling on shared memory that holds for this process, through limit.h. */
+void shmkit__os_survey_limits(shmkit_limits *limits);
 
 /* ---- Leases ----------------------------------------------------------------------------------- */
 

@@ -103,10 +103,44 @@ START_TEST(memory_for_one_is_enough_for_all_who_ask_for_it) {
 }
 END_TEST
 
+static void look_at_the_group(void *unused) {
+  const shmkit_limit *limit = NULL;
+  char source[300];
+  shmkit_limits *limits = NULL;
+  (void)unused;
+  enter_group();
+  /* It is what memory is used up for. */
+  shmkit_segment *segment = create("memfd:x", 8 * MIB, NULL);
+  assert_done(shmkit_limits_take(&limits));
+  for (size_t i = 0; i < shmkit_limits_count(limits) && limit == NULL; i++) {
+    limit = shmkit_limits_at(limits, i);
+    if (strcmp(limit->name, "cgroup-memory") != 0) limit = NULL;
+  }
+  ensure(limit != NULL);
+  (void)snprintf(source, sizeof source, "%s/%s", group, generation->limit);
+  ensure_msg(strcmp(limit->source, source) == 0, "it is read from %s", limit->source);
+  ensure(limit->limit == 32 * MIB && limit->scope == SHMKIT_SCOPE_CONTROL_GROUP);
+  ensure_msg(limit->used >= 8 * MIB && limit->used < 16 * MIB, "%llu are used",
+             (unsigned long long)limit->used);
+  ensure(limit->free >= limit->limit - limit->used);
+  if (limit->free == limit->limit - limit->used) { /* no swap to use */
+    ensure(shmkit_limits_tightest(limits, SHMKIT_INFO_SYSV) == limit);
+    ensure(shmkit_limits_tightest(limits, SHMKIT_INFO_MEMFD) == limit);
+  }
+  shmkit_limits_free(limits);
+  shmkit_segment_free(segment);
+}
+
+START_TEST(the_control_group_is_among_the_limits_the_innermost_first) {
+  finish(start(look_at_the_group, NULL));
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       more_than_the_control_group_allows_is_an_error_not_a_killing,
       memory_for_one_is_enough_for_all_who_ask_for_it,
+      the_control_group_is_among_the_limits_the_innermost_first,
   };
   if (!find_generation()) return skip("no memory control group can be made here");
   int result = run_cases("limits", cases, COUNT(cases), argc, argv);

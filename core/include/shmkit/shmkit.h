@@ -21,6 +21,7 @@
 #include <shmkit/error.h>
 #include <shmkit/export.h>
 #include <shmkit/inspect.h>
+#include <shmkit/limits.h>
 #include <shmkit/segment.h>
 #include <shmkit/type.h>
 

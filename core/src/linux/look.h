@@ -7,6 +7,15 @@
 
 #include "listing.h"
 
+/* The whole of a small file as a string that the caller frees; NULL when it cannot be read. */
+char *shmkit__slurp(const char *path);
+
+/* A file with one number; "max", which control groups say for no limit, is UINT64_MAX. */
+bool shmkit__read_number(const char *directory, const char *file, uint64_t *out);
+
+/* The number behind `key` at the start of a line of `text`, 0 when it is not there. */
+uint64_t shmkit__number_of_key(const char *text, const char *key);
+
 /* The next entry of a directory, NULL at its end. */
 static inline struct dirent *shmkit__next(DIR *directory) {
   /* Unsafe only where threads share the directory. NOLINTNEXTLINE(concurrency-mt-unsafe) */

@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "linux/look.h"
 #include "os.h"
 
 #ifndef MADV_POPULATE_READ
@@ -51,8 +52,7 @@ int shmkit__os_populate(void *memory, size_t size, bool writable) {
 
 /* ---- Small files of /proc and /sys ---------------------------------------------------------- */
 
-/* The whole of a small file as a string that the caller frees; NULL when it cannot be read. */
-static char *slurp(const char *path) {
+char *shmkit__slurp(const char *path) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return NULL;
   size_t capacity = 4096, length = 0;
@@ -72,11 +72,10 @@ static char *slurp(const char *path) {
   return text;
 }
 
-/* A file with one number; "max", which control groups say for no limit, is UINT64_MAX. */
-static bool read_number(const char *directory, const char *file, uint64_t *out) {
+bool shmkit__read_number(const char *directory, const char *file, uint64_t *out) {
   char path[PATH_MAX];
   if (snprintf(path, sizeof path, "%s/%s", directory, file) >= (int)sizeof path) return false;
-  char *text = slurp(path);
+  char *text = shmkit__slurp(path);
   if (text == NULL) return false;
   char *end = text;
   *out = strncmp(text, "max", 3) == 0 ? UINT64_MAX : strtoull(text, &end, 10);
@@ -85,8 +84,7 @@ static bool read_number(const char *directory, const char *file, uint64_t *out) 
   return good;
 }
 
-/* The number behind `key` at the start of a line, 0 when it is not there. */
-static uint64_t number_of_key(const char *text, const char *key) {
+uint64_t shmkit__number_of_key(const char *text, const char *key) {
   size_t length = strlen(key);
   for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
     if (*line == '\n') line++;
@@ -134,8 +132,8 @@ static const struct generation second_generation = {
 static uint64_t add_swap(const struct generation *generation, const char *directory, uint64_t room,
                          uint64_t free_swap) {
   uint64_t limit = UINT64_MAX, usage = 0;
-  if (!read_number(directory, generation->swap_limit, &limit) ||
-      !read_number(directory, generation->swap_usage, &usage)) {
+  if (!shmkit__read_number(directory, generation->swap_limit, &limit) ||
+      !shmkit__read_number(directory, generation->swap_usage, &usage)) {
     return room + free_swap;
   }
   uint64_t left = minus(limit, usage);
@@ -143,27 +141,42 @@ static uint64_t add_swap(const struct generation *generation, const char *direct
   return room + (left < free_swap ? left : free_swap);
 }
 
-static void consider_group(const struct generation *generation, const char *directory,
-                           uint64_t free_swap, struct shmkit__memory_room *room) {
-  uint64_t limit = 0, usage = 0;
-  if (!read_number(directory, generation->limit, &limit)) return;
-  if (!read_number(directory, generation->usage, &usage)) return;
-  /* The first generation says "no limit" as the largest multiple of the page size. */
-  if (limit > UINT64_MAX / 4) return;
+/* What a look at all limits needs: where to tell them. */
+struct look {
+  shmkit__ceiling_visit *each;
+  void *context;
+  uint64_t free_swap;
+};
+
+/* What reclaim can give back is not counted as used. */
+static uint64_t needed_of(const struct generation *generation, const char *directory,
+                          uint64_t usage) {
   char path[PATH_MAX];
   (void)snprintf(path, sizeof path, "%s/memory.stat", directory);
-  char *statistics = slurp(path);
-  if (statistics != NULL) {
-    usage = minus(usage, number_of_key(statistics, generation->inactive_file) +
-                             number_of_key(statistics, generation->active_file));
-    free(statistics);
+  char *statistics = shmkit__slurp(path);
+  if (statistics == NULL) return usage;
+  usage = minus(usage, shmkit__number_of_key(statistics, generation->inactive_file) +
+                           shmkit__number_of_key(statistics, generation->active_file));
+  free(statistics);
+  return usage;
+}
+
+static void consider_group(const struct generation *generation, const char *directory,
+                           const struct look *look) {
+  char source[PATH_MAX];
+  uint64_t limit = 0, usage = 0;
+  if (!shmkit__read_number(directory, generation->limit, &limit)) return;
+  if (!shmkit__read_number(directory, generation->usage, &usage)) return;
+  (void)snprintf(source, sizeof source, "%s/%s", directory, generation->limit);
+  struct shmkit__ceiling ceiling = {.limit = UINT64_MAX, .available = UINT64_MAX, .source = source};
+  ceiling.used = needed_of(generation, directory, usage);
+  /* The first generation says "no limit" as the largest multiple of the page size. */
+  if (limit <= UINT64_MAX / 4) {
+    ceiling.limit = limit;
+    ceiling.available =
+        add_swap(generation, directory, minus(limit, ceiling.used), look->free_swap);
   }
-  uint64_t available = add_swap(generation, directory, minus(limit, usage), free_swap);
-  if (available >= room->available) return;
-  room->available = available;
-  room->limit = limit;
-  (void)snprintf(room->what, sizeof room->what, "the memory control group's limit (%.190s/%s)",
-                 directory, generation->limit);
+  look->each(&ceiling, look->context);
 }
 
 /*
@@ -212,9 +225,9 @@ static bool find_mount(char *mounts, const struct generation *generation, struct
 
 /* Every group from this process's own up to the mounted root; limits hold on all levels. */
 static void consider_path(const struct generation *generation, const char *group,
-                          uint64_t free_swap, struct shmkit__memory_room *room) {
+                          const struct look *look) {
   struct mount mount;
-  char *mounts = slurp("/proc/self/mountinfo");
+  char *mounts = shmkit__slurp("/proc/self/mountinfo");
   if (mounts == NULL) return;
   if (find_mount(mounts, generation, &mount)) {
     size_t root = strlen(mount.root);
@@ -225,7 +238,7 @@ static void consider_path(const struct generation *generation, const char *group
     int length = snprintf(path, sizeof path, "%s%s", mount.point, strcmp(group, "/") ? group : "");
     size_t point = strlen(mount.point);
     while (length < (int)sizeof path && strlen(path) >= point) {
-      consider_group(generation, path, free_swap, room);
+      consider_group(generation, path, look);
       char *slash = strrchr(path, '/');
       if (slash == NULL || slash == path) break;
       *slash = '\0';
@@ -234,8 +247,8 @@ static void consider_path(const struct generation *generation, const char *group
   free(mounts);
 }
 
-static void consider_groups(uint64_t free_swap, struct shmkit__memory_room *room) {
-  char *groups = slurp("/proc/self/cgroup");
+static void consider_groups(const struct look *look) {
+  char *groups = shmkit__slurp("/proc/self/cgroup");
   if (groups == NULL) return;
   char *save = NULL;
   /* Lines are hierarchy:controllers:path, without controllers for the second generation. */
@@ -247,26 +260,54 @@ static void consider_groups(uint64_t free_swap, struct shmkit__memory_room *room
     *path++ = '\0';
     controllers++;
     if (*controllers == '\0') {
-      consider_path(&second_generation, path, free_swap, room);
+      consider_path(&second_generation, path, look);
     } else if (has_word(controllers, "memory")) {
-      consider_path(&first_generation, path, free_swap, room);
+      consider_path(&first_generation, path, look);
     }
   }
   free(groups);
 }
 
-bool shmkit__os_memory_room(struct shmkit__memory_room *out) {
+static void consider_machine(struct look *look) {
   const uint64_t kibi = 1024;
-  *out = (struct shmkit__memory_room){.available = UINT64_MAX, .limit = UINT64_MAX};
-  uint64_t free_swap = 0;
-  char *machine = slurp("/proc/meminfo");
-  if (machine != NULL && number_of_key(machine, "MemTotal:") > 0) {
-    free_swap = number_of_key(machine, "SwapFree:") * kibi;
-    out->available = number_of_key(machine, "MemAvailable:") * kibi + free_swap;
-    out->limit = number_of_key(machine, "MemTotal:") * kibi;
-    (void)snprintf(out->what, sizeof out->what, "the machine's memory (/proc/meminfo)");
+  char *machine = shmkit__slurp("/proc/meminfo");
+  uint64_t memory = machine != NULL ? shmkit__number_of_key(machine, "MemTotal:") * kibi : 0;
+  if (memory > 0) {
+    look->free_swap = shmkit__number_of_key(machine, "SwapFree:") * kibi;
+    uint64_t swap = shmkit__number_of_key(machine, "SwapTotal:") * kibi;
+    uint64_t available = shmkit__number_of_key(machine, "MemAvailable:") * kibi + look->free_swap;
+    look->each(&(struct shmkit__ceiling){.limit = memory + swap,
+                                         .used = minus(memory + swap, available),
+                                         .available = available,
+                                         .source = "/proc/meminfo",
+                                         .swap = swap,
+                                         .is_machine = true},
+               look->context);
   }
   free(machine);
-  consider_groups(free_swap, out);
+}
+
+void shmkit__os_memory_ceilings(shmkit__ceiling_visit *each, void *context) {
+  struct look look = {.each = each, .context = context};
+  consider_machine(&look);
+  consider_groups(&look);
+}
+
+static void keep_tightest(const struct shmkit__ceiling *ceiling, void *context) {
+  struct shmkit__memory_room *room = context;
+  if (ceiling->available >= room->available) return;
+  room->available = ceiling->available;
+  room->limit = ceiling->limit;
+  if (ceiling->is_machine) {
+    (void)snprintf(room->what, sizeof room->what, "the machine's memory (%s)", ceiling->source);
+  } else {
+    (void)snprintf(room->what, sizeof room->what, "the memory control group's limit (%.200s)",
+                   ceiling->source);
+  }
+}
+
+bool shmkit__os_memory_room(struct shmkit__memory_room *out) {
+  *out = (struct shmkit__memory_room){.available = UINT64_MAX, .limit = UINT64_MAX};
+  shmkit__os_memory_ceilings(keep_tightest, out);
   return out->limit != UINT64_MAX;
 }
