@@ -26,6 +26,7 @@ struct command {
   bool takes_addresses;
 };
 
+extern const struct command command_limits;
 extern const struct command command_ls;
 
 #endif

@@ -11,6 +11,7 @@
 
 static const struct command *const commands[] = {
     &command_ls,
+    &command_limits,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

@@ -182,7 +182,7 @@ static void survey_sysv(shmkit_limits *limits) {
 
 static const shmkit_limit memory = {
     .name = "memory",
-    .title = "memory of the machine, with swap",
+    .title = "memory and swap of the machine",
     .source = "/proc/meminfo",
     .effect = "processes are killed",
     .remedy = "free memory (shmkit gc) or add swap",
