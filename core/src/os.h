@@ -201,8 +201,9 @@ void shmkit__os_survey_locks(shmkit_listing *listing);
 int shmkit__os_survey_file(shmkit_listing *listing, const char *path, int fd, bool follow,
                            struct stat *status, struct shmkit__entry **out);
 
-/* Open what an entry is about for reading, by whatever way there is. A descriptor, or a negated errno
- * value. */
+/* Open what an entry is about for reading, by whatever way there is, so that reading changes no time of
+ * access where that is permitted. A descriptor, or a negated errno value: -ENOENT when there is no way,
+ * or it leads to something else by now. */
 int shmkit__os_open_entry(const struct shmkit__entry *entry);
 
 /* What only an open file tells; `fd` is open for reading. */

@@ -321,6 +321,26 @@ SHMKIT_API shmkit_status shmkit_listing_stat(const char *address, uint32_t flags
                                              shmkit_listing **out);
 
 /**
+ * Open a listed segment for looking at its bytes, with pread.
+ *
+ * Nothing is mapped or attached, and of a Last segment the caller does not become a user. A pread from
+ * a hole allocates no page, and SEEK_DATA and SEEK_HOLE tell where those are. Times of access stay as
+ * they are when the caller owns the segment or has CAP_FOWNER: O_NOATIME among the flags that
+ * fcntl(F_GETFL) tells says so. System V has no way to do that but through a process that has the segment
+ * attached, for callers with CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE; others have to attach it, by
+ * shmkit_segment_open.
+ *
+ * @param index  of the segment in the listing.
+ * @param out    a descriptor for reading, close-on-exec: the caller's to close. The very segment that is
+ *               listed, whatever its name leads to by now.
+ * @return 0; -ENOENT when it is gone; -EACCES or -EPERM; SHMKIT_ERR_UNSUPPORTED when the only way is to
+ *         attach it; SHMKIT_ERR_RANGE beyond the last segment; -EINTR when a signal came while waiting
+ *         for a holder of a lease, and -EBUSY when that does not go on; other errno values.
+ * Concurrency: any thread.
+ */
+SHMKIT_API shmkit_status shmkit_listing_open(const shmkit_listing *self, size_t index, int *out);
+
+/**
  * Remove the one segment that an address leads to, unless somebody uses it. shmkit_unlink is the one
  * that does not ask.
  *

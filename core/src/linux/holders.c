@@ -121,7 +121,7 @@ int shmkit__os_open_entry(const struct shmkit__entry *entry) {
   char mapping[80];
   struct shmkit__statx status;
   const char *path = entry->path;
-  int flags = O_RDONLY;
+  int flags = O_RDONLY | O_NOATIME;
   if (path == NULL && entry->map_pid == 0) return -ENOENT;
   if (path == NULL) {
     (void)snprintf(mapping, sizeof mapping, "/proc/%lld/map_files/%llx-%llx",
@@ -131,6 +131,8 @@ int shmkit__os_open_entry(const struct shmkit__entry *entry) {
   }
   if (shmkit__posix_name(path) != NULL) flags |= O_NOFOLLOW;
   int fd = shmkit__os_open(path, flags, 0);
+  /* Others than the owner may not keep the time of access from changing. */
+  if (fd == -EPERM) fd = shmkit__os_open(path, flags & ~O_NOATIME, 0);
   if (fd < 0) return fd;
   if (shmkit__statx(fd, "", true, &status) == 0 && is_of(entry, &status)) return fd;
   (void)close(fd);
