@@ -40,19 +40,9 @@ shmkit_listing *shmkit__listing_new(uint32_t kinds, uint32_t flags) {
   return self;
 }
 
-static void free_entry(struct shmkit__entry *entry) {
-  if (entry == NULL) return;
-  free(entry->mappers);
-  free(entry->extents);
-  free(entry->address);
-  free(entry->name);
-  free(entry->path);
-  free(entry);
-}
-
 void shmkit_listing_free(shmkit_listing *self) {
   if (self == NULL) return;
-  for (size_t i = 0; i < self->count; i++) free_entry(self->entries[i]);
+  shmkit__arena_free(&self->arena);
   free(self->entries);
   free(self->table);
   free(self);
@@ -80,45 +70,50 @@ static bool is_identical(const struct shmkit__entry *entry,
          inodes_of(info->kind) == inodes_of(identity->kind);
 }
 
+/* Neighbours stay neighbours: what is made at once is mapped at once. */
+static uint64_t hash_of(const struct shmkit__identity *identity) {
+  uint64_t block = identity->inode / 8 + identity->device * 31 + inodes_of(identity->kind);
+  return (block * UINT64_C(0x9e3779b97f4a7c15) >> 32) * 8 + identity->inode % 8;
+}
+
 /* Where in the table it is, or would be. */
-static size_t slot_of(const shmkit_listing *self, const struct shmkit__identity *identity) {
-  uint64_t hash = identity->inode + identity->device * 31 + inodes_of(identity->kind);
-  hash *= UINT64_C(0x9e3779b97f4a7c15);
-  size_t slot = (size_t)(hash >> 32) & (self->table_size - 1);
-  while (self->table[slot] != 0 && !is_identical(self->entries[self->table[slot] - 1], identity)) {
-    slot = (slot + 1) & (self->table_size - 1);
+static struct shmkit__slot *slot_of(const shmkit_listing *self,
+                                    const struct shmkit__identity *identity, uint64_t hash) {
+  for (size_t at = (size_t)hash;; at++) {
+    struct shmkit__slot *slot = &self->table[at & (self->table_size - 1)];
+    if (slot->entry == NULL) return slot;
+    if (slot->hash == hash && is_identical(slot->entry, identity)) return slot;
   }
-  return slot;
 }
 
 struct shmkit__entry *shmkit__listing_find(const shmkit_listing *self,
                                            const struct shmkit__identity *identity) {
-  if (self->count == 0) return NULL;
-  uint32_t index = self->table[slot_of(self, identity)];
-  return index != 0 ? self->entries[index - 1] : NULL;
+  return self->count > 0 ? slot_of(self, identity, hash_of(identity))->entry : NULL;
 }
 
 /* ---- Adding --------------------------------------------------------------------------------- */
 
+static void enter_in_table(shmkit_listing *self, struct shmkit__entry *entry) {
+  const shmkit_info *info = &entry->info;
+  const struct shmkit__identity identity = {(shmkit_info_kind)info->kind, info->device, info->inode,
+                                            info->ipc_namespace};
+  uint64_t hash = hash_of(&identity);
+  *slot_of(self, &identity, hash) = (struct shmkit__slot){hash, entry};
+}
+
 static void fill_table(shmkit_listing *self) {
   memset(self->table, 0, self->table_size * sizeof *self->table);
-  for (size_t i = 0; i < self->count; i++) {
-    const shmkit_info *info = &self->entries[i]->info;
-    const struct shmkit__identity identity = {(shmkit_info_kind)info->kind, info->device,
-                                              info->inode, info->ipc_namespace};
-    self->table[slot_of(self, &identity)] = (uint32_t)i + 1;
-  }
+  for (size_t i = 0; i < self->count; i++) enter_in_table(self, self->entries[i]);
 }
 
 /* Room for one more, in a table that is at most half full. */
 static bool make_room(shmkit_listing *self) {
   if (self->count < self->capacity) return true;
   size_t capacity = self->capacity == 0 ? 64 : self->capacity * 2;
-  if (capacity > UINT32_MAX / 2) return false;
   struct shmkit__entry **entries = realloc(self->entries, capacity * sizeof(*entries));
   if (entries == NULL) return false;
   self->entries = entries;
-  uint32_t *table = realloc(self->table, capacity * 2 * sizeof *table);
+  struct shmkit__slot *table = realloc(self->table, capacity * 2 * sizeof *table);
   if (table == NULL) return false;
   self->table = table;
   self->table_size = capacity * 2;
@@ -139,7 +134,8 @@ static void set_unknown(shmkit_info *info) {
 struct shmkit__entry *shmkit__listing_add(shmkit_listing *self,
                                           const struct shmkit__identity *identity) {
   if (self->closed || !(self->kinds & SHMKIT_INFO_SET(identity->kind))) return NULL;
-  struct shmkit__entry *entry = make_room(self) ? calloc(1, sizeof *entry) : NULL;
+  struct shmkit__entry *entry =
+      make_room(self) ? shmkit__arena_take(&self->arena, sizeof *entry) : NULL;
   if (entry == NULL) {
     self->no_memory = true;
     return NULL;
@@ -149,26 +145,23 @@ struct shmkit__entry *shmkit__listing_add(shmkit_listing *self,
   entry->info.device = identity->device;
   entry->info.inode = identity->inode;
   entry->info.ipc_namespace = identity->ipc_namespace;
-  size_t slot = slot_of(self, identity);
   self->entries[self->count++] = entry;
-  self->table[slot] = (uint32_t)self->count;
+  enter_in_table(self, entry);
   return entry;
 }
 
-void shmkit__listing_set_joined(shmkit_listing *self, char **where, const char *prefix,
+void shmkit__listing_set_joined(shmkit_listing *self, const char **where, const char *prefix,
                                 const char *text) {
-  size_t size = strlen(prefix) + strlen(text) + 1;
-  char *copy = malloc(size);
+  char *copy = shmkit__arena_take(&self->arena, strlen(prefix) + strlen(text) + 1);
   if (copy == NULL) {
     self->no_memory = true;
     return;
   }
   strcpy(stpcpy(copy, prefix), text);
-  free(*where);
   *where = copy;
 }
 
-void shmkit__listing_set(shmkit_listing *self, char **where, const char *text) {
+void shmkit__listing_set(shmkit_listing *self, const char **where, const char *text) {
   shmkit__listing_set_joined(self, where, "", text);
 }
 
@@ -176,16 +169,13 @@ shmkit_mapper *shmkit__listing_mapper(shmkit_listing *self, struct shmkit__entry
                                       int64_t pid) {
   size_t count = entry->info.mapper_count;
   if (count > 0 && entry->mappers[count - 1].pid == pid) return &entry->mappers[count - 1];
-  if (count == entry->mapper_capacity) {
-    size_t capacity = count == 0 ? 2 : count * 2;
-    shmkit_mapper *mappers = realloc(entry->mappers, capacity * sizeof *mappers);
-    if (mappers == NULL) {
-      self->no_memory = true;
-      return NULL;
-    }
-    entry->mappers = mappers;
-    entry->mapper_capacity = capacity;
+  shmkit_mapper *mappers = shmkit__arena_extend(&self->arena, entry->mappers, count,
+                                                &entry->mapper_capacity, sizeof *mappers);
+  if (mappers == NULL) {
+    self->no_memory = true;
+    return NULL;
   }
+  entry->mappers = mappers;
   entry->info.mapper_count++;
   entry->mappers[count] = (shmkit_mapper){.pid = pid, .offset = SHMKIT_UNKNOWN};
   return &entry->mappers[count];
@@ -197,11 +187,7 @@ void shmkit__listing_filter(shmkit_listing *self, bool (*keep)(struct shmkit__en
                             void *context) {
   size_t kept = 0;
   for (size_t i = 0; i < self->count; i++) {
-    if (keep(self->entries[i], context)) {
-      self->entries[kept++] = self->entries[i];
-    } else {
-      free_entry(self->entries[i]);
-    }
+    if (keep(self->entries[i], context)) self->entries[kept++] = self->entries[i];
   }
   self->count = kept;
   if (self->table != NULL) fill_table(self);
@@ -225,15 +211,23 @@ static int compare_mappers(const void *a, const void *b) {
   return (left->pid > right->pid) - (left->pid < right->pid);
 }
 
+/* Processes are mostly looked at in the order of their PIDs. */
+static void sort_mappers(shmkit_mapper mappers[], size_t count) {
+  for (size_t i = 1; i < count; i++) {
+    if (mappers[i].pid < mappers[i - 1].pid) {
+      qsort(mappers, count, sizeof *mappers, compare_mappers);
+      return;
+    }
+  }
+}
+
 static void finish_entry(struct shmkit__entry *entry) {
   shmkit_info *info = &entry->info;
   if (entry->address != NULL) info->address = entry->address;
   if (entry->name != NULL) info->name = entry->name;
   info->mappers = entry->mappers;
   info->extents = entry->extents;
-  if (info->mapper_count > 1) {
-    qsort(entry->mappers, info->mapper_count, sizeof *entry->mappers, compare_mappers);
-  }
+  sort_mappers(entry->mappers, info->mapper_count);
 }
 
 shmkit_status shmkit__listing_finish(shmkit_listing *self) {

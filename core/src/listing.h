@@ -17,18 +17,18 @@
 
 #include <shmkit/inspect.h>
 
+#include "arena.h"
 #include "error.h"
 
-/* One segment while it is being found out about. The strings and arrays that `info` points to are
- * the entry's. */
+/* One segment while it is being found out about. It and all that it points to are the listing's. */
 struct shmkit__entry {
   shmkit_info info;
   shmkit_mapper *mappers;
   shmkit_extent *extents;
-  size_t mapper_capacity;
-  char *address, *name;
+  size_t mapper_capacity, extent_capacity;
+  const char *address, *name;
   /* Where its file is, for who can reach it, a name or a way through /proc; NULL when nowhere. */
-  char *path;
+  const char *path;
   /* System V: the process that attached or detached last does not run any more. */
   bool last_is_gone;
   /* The system has said what it is: owner, size and so on. */
@@ -39,10 +39,14 @@ struct shmkit__entry {
 };
 
 struct shmkit_listing {
+  struct shmkit__arena arena;
   struct shmkit__entry **entries;
   size_t count, capacity;
-  /* Open addressing: an index into entries plus one, 0 for free; a power of two of them. */
-  uint32_t *table;
+  /* Open addressing: entries by hash, NULL for free; a power of two of them, a half free. */
+  struct shmkit__slot {
+    uint64_t hash;
+    struct shmkit__entry *entry;
+  } *table;
   size_t table_size;
   uint32_t kinds;
   /* Only entries that are there already are filled: the listing is about one address. */
@@ -85,8 +89,8 @@ struct shmkit__entry *shmkit__listing_add(shmkit_listing *self,
                                           const struct shmkit__identity *identity);
 
 /* Give a string of the entry its value: "&entry->name". */
-void shmkit__listing_set(shmkit_listing *self, char **where, const char *text);
-void shmkit__listing_set_joined(shmkit_listing *self, char **where, const char *prefix,
+void shmkit__listing_set(shmkit_listing *self, const char **where, const char *text);
+void shmkit__listing_set_joined(shmkit_listing *self, const char **where, const char *prefix,
                                 const char *text);
 
 /* This process's mapper, a new one the first time. Mappers of one process come one after another.

@@ -50,12 +50,17 @@ void shmkit__stamp_write(int fd) {
 
 /* A number and the space behind it. */
 static bool take_number(const char **text, uint64_t *out) {
-  char *end = NULL;
-  if (**text < '0' || **text > '9') return false;
-  errno = 0;
-  *out = strtoull(*text, &end, 10);
-  *text = end + 1;
-  return errno == 0 && *end == ' ';
+  const char *at = *text;
+  uint64_t number = 0;
+  for (; *at >= '0' && *at <= '9'; at++) {
+    uint64_t digit = (uint64_t)(*at - '0');
+    if (number > (UINT64_MAX - digit) / 10) return false;
+    number = number * 10 + digit;
+  }
+  if (at == *text || *at != ' ') return false;
+  *text = at + 1;
+  *out = number;
+  return true;
 }
 
 /* A word that fits, and the space behind it. */

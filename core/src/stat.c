@@ -96,22 +96,22 @@ shmkit_status shmkit__listing_find_address(shmkit_listing *self, struct shmkit__
 
 static void find_extents(shmkit_listing *listing, struct shmkit__entry *entry, int fd) {
   uint64_t start = 0, end = 0;
-  size_t capacity = 0, count = 0;
+  size_t count = 0;
   while (count < SHMKIT_EXTENTS_MAX && shmkit__os_next_extent(fd, end, &start, &end)) {
-    if (count == capacity) {
-      capacity = capacity == 0 ? 8 : capacity * 2;
-      shmkit_extent *extents = realloc(entry->extents, capacity * sizeof *extents);
-      if (extents == NULL) {
-        listing->no_memory = true;
-        break;
-      }
-      entry->extents = extents;
+    shmkit_extent *extents = shmkit__arena_extend(&listing->arena, entry->extents, count,
+                                                  &entry->extent_capacity, sizeof *extents);
+    if (extents == NULL) {
+      listing->no_memory = true;
+      break;
     }
+    entry->extents = extents;
     entry->extents[count++] = (shmkit_extent){.offset = start, .length = end - start};
   }
   entry->info.extent_count = count;
   /* None is not unknown. */
-  if (entry->extents == NULL) entry->extents = calloc(1, sizeof *entry->extents);
+  if (entry->extents == NULL) {
+    entry->extents = shmkit__arena_take(&listing->arena, sizeof *entry->extents);
+  }
 }
 
 /* Ask the kernel, through a description that nobody shares. */

@@ -64,9 +64,9 @@ static void enter_name(shmkit_listing *listing, int directory, const char *name)
   if (shmkit__listing_find(listing, &identity) != NULL) return;
   struct shmkit__entry *entry = shmkit__listing_add(listing, &identity);
   if (entry == NULL) return;
-  shmkit__listing_set(listing, &entry->name, name);
   shmkit__listing_set_joined(listing, &entry->path, SHMKIT__POSIX_DIRECTORY "/", name);
   shmkit__listing_set_joined(listing, &entry->address, "posix:/", name);
+  if (entry->path != NULL) entry->name = shmkit__posix_name(entry->path);
   shmkit__describe(listing, entry, &status);
   if (entry->path != NULL && !listing->few_creators) {
     (void)shmkit__stamp_find(entry->path, false, &entry->info.creator);
