@@ -26,13 +26,13 @@ static bool is_old_enough(const shmkit_info *info, const struct choice *choice) 
   return (uint64_t)(choice->now - last) >= choice->options->older_than;
 }
 
-/* What has a name and no known user. Whether all users are known does not matter for what can be
- * leased: the kernel will say. */
+/* What has a name, no known user, and the caller may remove. Whether all users are known does not
+ * matter for what can be leased: the kernel will say. */
 static bool is_candidate(struct shmkit__entry *entry, void *context) {
   const struct choice *choice = context;
   const uint32_t out = SHMKIT_INFO_DEST | SHMKIT_INFO_UNLINKED | SHMKIT_INFO_ELSEWHERE;
   if (!entry->described || entry->address == NULL || (entry->info.flags & out) ||
-      shmkit__entry_is_used(entry))
+      !(entry->info.flags & SHMKIT_INFO_MAY_REMOVE) || shmkit__entry_is_used(entry))
     return false;
   if (entry->info.kind != SHMKIT_INFO_SYSV && entry->path == NULL) return false;
   if (!is_old_enough(&entry->info, choice)) return false;

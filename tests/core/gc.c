@@ -145,6 +145,21 @@ START_TEST(a_read_only_directory_is_a_failure_of_each_not_of_all) {
 }
 END_TEST
 
+static void find_nothing_as_nobody(void *unused) {
+  (void)unused;
+  if (become_nobody()) assert_nothing_to_do(gc(SHMKIT_GC_IDLE | SHMKIT_GC_APPLY, 0, NULL));
+}
+
+START_TEST(what_others_own_is_no_candidate) {
+  int id = shmget(sysv_key(), 4096, IPC_CREAT | IPC_EXCL | 0600);
+  make_idle(name());
+  finish(start(find_nothing_as_nobody, NULL));
+  ck_assert(exists(path_of(name())));
+  ck_assert_int_eq(shmctl(id, IPC_RMID, NULL), 0);
+  ck_assert_int_eq(unlink(path_of(name())), 0);
+}
+END_TEST
+
 START_TEST(what_cannot_be_is_refused) {
   shmkit_listing *listing = NULL;
   const shmkit_gc_options flags = {.flags = 0x80};
@@ -256,6 +271,7 @@ int main(int argc, char **argv) {
       a_last_segment_goes_when_a_kill_left_it,
       semaphores_go_only_when_asked_for,
       a_read_only_directory_is_a_failure_of_each_not_of_all,
+      what_others_own_is_no_candidate,
       what_cannot_be_is_refused,
       who_opens_before_looking_keeps_the_segment,
       who_waits_for_the_lease_gets_the_live_segment,

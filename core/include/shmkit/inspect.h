@@ -371,7 +371,8 @@ SHMKIT_API shmkit_status shmkit_remove(const char *address, uint32_t flags, shmk
 
 /**
  * Tell, and with SHMKIT_GC_APPLY remove, the segments that nobody needs: those with the state
- * leaked; with SHMKIT_GC_IDLE, all that nobody uses.
+ * leaked; with SHMKIT_GC_IDLE, all that nobody uses. Only those that the caller has the right to
+ * remove.
  *
  * POSIX segments are removed under a lease, which the kernel grants only when nobody anywhere has
  * the file open, and which is looked at again right before the name goes; so it does not matter
