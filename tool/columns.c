@@ -94,6 +94,14 @@ static char *text_of_names(const shmkit_info *info, bool pids) {
   return text;
 }
 
+static char *text_of_outcome(const shmkit_info *info) {
+  static const char *const words[] = {[SHMKIT_REMOVAL_NONE] = "-",
+                                      [SHMKIT_REMOVED] = "removed",
+                                      [SHMKIT_KEPT] = "kept",
+                                      [SHMKIT_REMOVAL_FAILED] = "failed"};
+  return must(strdup(words[info->removal]));
+}
+
 static char *text_of_inode_number(const shmkit_info *info) {
   return text_format("%ju", (uintmax_t)info->inode);
 }
@@ -128,6 +136,8 @@ TEXT(creator, info_creator(info))
 ORDER(creator, COMPARE(a->creator.pid, b->creator.pid))
 TEXT(reason, text_escape(info->reason))
 ORDER(reason, strcmp(a->reason, b->reason))
+TEXT(removal, text_of_outcome(info))
+ORDER(removal, COMPARE(a->removal, b->removal))
 TEXT(pids, text_of_names(info, true))
 TEXT(programs, text_of_names(info, false))
 TEXT(inode, text_of_inode_number(info))
@@ -165,6 +175,7 @@ static const struct column all[] = {
     COLUMN("STATE", state, LEFT, "used, idle, leaked, dest, unlinked, locked or unknown"),
     COLUMN("CREATOR", creator, LEFT, "process that made it, 'exited', or '-' when not known"),
     COLUMN("REASON", reason, LEFT, "why it has that state"),
+    COLUMN("REMOVAL", removal, LEFT, "what gc did with it: removed, kept or failed"),
     COLUMN("NAME", name, LEFT, "name without the kind"),
     COLUMN("GROUP", group, LEFT, "group"),
     COLUMN("UID", uid, RIGHT, "user ID"),

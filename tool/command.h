@@ -26,7 +26,10 @@ struct command {
   bool takes_addresses;
 };
 
+extern const struct command command_gc;
 extern const struct command command_limits;
 extern const struct command command_ls;
+extern const struct command command_rm;
+extern const struct command command_stat;
 
 #endif

@@ -11,6 +11,9 @@
 
 static const struct command *const commands[] = {
     &command_ls,
+    &command_stat,
+    &command_rm,
+    &command_gc,
     &command_limits,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

@@ -108,7 +108,104 @@ def system_v(size: int, key: int = 0) -> Iterator[int]:
     flags = 0o600 | IPC_CREAT | (IPC_EXCL if key else 0)
     identifier = _libc.shmget(ctypes.c_int(key), ctypes.c_size_t(size), flags)
     assert identifier >= 0, os.strerror(ctypes.get_errno())
-    try:
+    with system_v_of(identifier):
         yield identifier
+
+
+@contextmanager
+def system_v_of(identifier: int) -> Iterator[None]:
+    """A System V segment that somebody made goes at the end of the block, if it is still there."""
+    try:
+        yield
     finally:
         _libc.shmctl(identifier, IPC_RMID, None)
+
+
+IS_ROOT = os.geteuid() == 0
+# As an ordinary user, whoever runs the tests.
+AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if IS_ROOT else ()
+
+_OWN_PLACE = 'mount -t tmpfs tmpfs /dev/shm && eval "$0" && exec "$@"'
+
+
+def in_own_place(script: str) -> tuple[str, ...]:
+    """What runs a command in mount and IPC namespaces of its own, with an empty /dev/shm, after a
+    shell script."""
+    users = () if IS_ROOT else ("--map-root-user",)
+    return ("unshare", *users, "--mount", "--ipc", "sh", "-c", _OWN_PLACE, script)
+
+
+def can_have_own_place() -> bool:
+    done = subprocess.run([*in_own_place(":"), "true"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def make_as_nobody(name: str) -> Path:
+    """A segment of an ordinary user, whom the tests may be."""
+    path = SHM / name
+    subprocess.run([*AS_NOBODY, "sh", "-c", 'umask 077; echo x >"$0"', path], check=True)
+    return path
+
+
+_FREE_KEYS = itertools.count(0x5EB00000 + os.getpid() % 0x1000 * 0x100)
+
+
+def unique_key() -> int:
+    """A key for a System V segment."""
+    return next(_FREE_KEYS)
+
+
+def system_v_exists(identifier: int) -> bool:
+    segments = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return any(int(line.split()[1]) == identifier for line in segments)
+
+
+@contextmanager
+def attached(identifier: int, times: int = 1) -> Iterator[None]:
+    """This process attaches a System V segment."""
+    _libc.shmat.restype = ctypes.c_void_p
+    addresses = [_libc.shmat(identifier, None, 0) for _ in range(times)]
+    try:
+        yield
+    finally:
+        for address in addresses:
+            assert _libc.shmdt(ctypes.c_void_p(address)) == 0
+
+
+@contextmanager
+def coming_and_going(path: Path) -> Iterator[None]:
+    """A process that makes a segment and removes it, all the time."""
+    script = 'while :; do echo x >"$0"; rm -f "$0"; done'
+    process = subprocess.Popen(["sh", "-c", script, path])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait(DEADLINE)
+        path.unlink(missing_ok=True)
+
+
+ODD_NAMES = [
+    b"with space",
+    b"new\nline",
+    b"\x1b[31mred",
+    b"quote'd",
+    b"\\x20",
+    b" (deleted)",
+    b"\xff\xfe",
+    b"*",
+]
+
+
+@contextmanager
+def odd_segments(name: str) -> Iterator[list[bytes]]:
+    """Segments with names that are hard to print; their paths."""
+    paths = [b"/dev/shm/" + os.fsencode(name) + odd for odd in ODD_NAMES]
+    for path in paths:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        yield paths
+    finally:
+        for path in paths:
+            if os.path.lexists(path):
+                os.unlink(path)
