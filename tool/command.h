@@ -26,6 +26,7 @@ struct command {
   bool takes_addresses;
 };
 
+extern const struct command command_explain;
 extern const struct command command_gc;
 extern const struct command command_limits;
 extern const struct command command_ls;

@@ -15,6 +15,7 @@ static const struct command *const commands[] = {
     &command_rm,
     &command_gc,
     &command_limits,
+    &command_explain,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

@@ -120,6 +120,9 @@ void prose_line(const char *format, ...) {
   char *text = formatted(format, arguments);
   va_end(arguments);
   separate(LINE);
+  for (size_t length = strlen(text); length > 0 && text[length - 1] == ' ';) {
+    text[--length] = '\0';
+  }
   (void)printf("%*s%s\n", INDENT, "", text);
   free(text);
 }

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PREFIX = f"shmkit-tool-{os.getpid()}-"
 SHM = Path("/dev/shm")
 COMMAND = Path(os.environ["SHMKIT_BUILD"]) / "bin" / "shmkit"
@@ -60,6 +62,16 @@ def run(
     )
     out, err = (stream.decode(errors="surrogateescape") for stream in (done.stdout, done.stderr))
     return Result(done.returncode, out, err)
+
+
+_SHELL = ("unshare", "--mount", "--ipc", *([] if os.geteuid() == 0 else ["--map-root-user"]))
+
+
+def inside(commands: str, *arguments: str) -> Result:
+    """The command in mount and IPC namespaces of its own, after these commands of the shell."""
+    if subprocess.run([*_SHELL, "true"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("mounting in a namespace is not permitted")
+    return run(*arguments, around=(*_SHELL, "sh", "-ec", f'{commands}\n"$@"', "sh"))
 
 
 def found(address: str | bytes, *arguments: str) -> dict[str, Any]:

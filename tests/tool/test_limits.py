@@ -5,23 +5,12 @@ from __future__ import annotations
 
 import os
 import resource
-import subprocess
 from typing import Any
 
 import pytest
-from support import Result, run
+from support import Result, inside, run
 
 USUAL = "LIMIT SIZE USED FREE USE% FOR SOURCE".split()
-SHELL = ("unshare", "--mount", "--ipc", *([] if os.geteuid() == 0 else ["--map-root-user"]))
-
-
-def inside(commands: str, *arguments: str) -> Result:
-    """The command in namespaces of its own, after these commands of the shell."""
-    if subprocess.run([*SHELL, "true"], check=False, capture_output=True).returncode != 0:
-        pytest.skip("mounting in a namespace is not permitted")
-    return run(*arguments, around=(*SHELL, "sh", "-ec", f'{commands}\nexec "$@"', "sh"))
-
-
 SMALL = "mount -t tmpfs -o size=64m,nr_inodes=20 none /dev/shm"
 
 
