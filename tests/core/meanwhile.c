@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "meanwhile.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-void (*before_looking)(void), (*before_removing)(void);
+void (*before_opening)(void), (*before_looking)(void), (*before_removing)(void),
+    (*before_counting)(void);
 
 static void act_once(void (**action)(void)) {
   void (*act)(void) = *action;
@@ -27,6 +31,24 @@ int lstat(const char *restrict path, struct stat *restrict status) {
 int unlink(const char *path) {
   act_once(&before_removing);
   return unlinkat(AT_FDCWD, path, 0);
+}
+
+/* What these two do is not to be had otherwise. */
+
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
+int faccessat(int directory, const char *path, int mode, int flags) {
+  int (*next)(int, const char *, int, int) = NULL;
+  *(void **)&next = dlsym(RTLD_NEXT, "faccessat");
+  act_once(&before_opening);
+  return next(directory, path, mode, flags);
+}
+
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
+int shmctl(int id, int command, struct shmid_ds *status) {
+  int (*next)(int, int, struct shmid_ds *) = NULL;
+  *(void **)&next = dlsym(RTLD_NEXT, "shmctl");
+  if (command == IPC_STAT) act_once(&before_counting);
+  return next(id, command, status);
 }
 
 void knock(void) {

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Acting exactly while a segment is being removed. With its lease, the library asks where the name
- * leads (lstat), looks whether the lease is still whole, and removes the name (unlink). meanwhile.c
- * replaces these functions of libc.
+ * Acting exactly while a segment is being removed. When it has been looked at, the library asks who
+ * may remove from the directory (faccessat), opens it, and leases it; then it asks where the name
+ * leads (lstat), looks whether the lease is still whole, and removes the name (unlink). Of System V,
+ * it asks for the attachments again (shmctl). meanwhile.c replaces these functions of libc.
  */
 #ifndef SHMKIT_TESTS_CORE_MEANWHILE_H
 #define SHMKIT_TESTS_CORE_MEANWHILE_H
 
 #include "listing_support.h"
 
-/* Called once each, by the next lstat and the next unlink. */
-extern void (*before_looking)(void), (*before_removing)(void);
+/* Called once each, by the next faccessat, lstat, unlink, and shmctl that asks. */
+extern void (*before_opening)(void), (*before_looking)(void), (*before_removing)(void),
+    (*before_counting)(void);
 
 /* ---- What to do then, with this case's own segment ------------------------------------------ */
 

@@ -265,7 +265,7 @@ END_TEST
 START_TEST(what_cannot_be_is_refused) {
   assert_refused(-EINVAL, "a/b", "slash");
   assert_refused(-EINVAL, "sysv:private", "identifier");
-  assert_refused(-ENOENT, "file:/nonexistent/segment", "does not exist");
+  assert_refused(-ENOENT, "file:/dev/shm/no such directory/segment", "does not exist");
   assert_fails(-EINVAL, shmkit_remove(name(), 0x80, NULL));
   assert_fails(-EINVAL, shmkit_remove(NULL, 0, NULL));
 }
@@ -329,6 +329,44 @@ START_TEST(a_read_only_file_system_keeps_it) {
 END_TEST
 
 /* ---- Who comes at the worst moment ---------------------------------------------------------- */
+
+static void use(void) {
+  int fd = open(path_of(name()), O_WRONLY | O_CLOEXEC);
+  ck_assert_int_eq(write(fd, "x", 1), 1);
+  ck_assert_int_eq(close(fd), 0);
+}
+
+START_TEST(what_was_used_or_replaced_since_the_look_stays) {
+  make_idle(name());
+  before_opening = use;
+  assert_refused(-EBUSY, name(), "has changed or been used meanwhile");
+  before_opening = replace;
+  assert_refused(-EBUSY, name(), "has changed or been used meanwhile");
+  before_opening = replace;
+  assert_fails(-EBUSY, shmkit_remove(name(), SHMKIT_REMOVE_FORCE, NULL));
+  before_opening = use;
+  assert_done(shmkit_remove(name(), SHMKIT_REMOVE_FORCE, NULL));
+}
+END_TEST
+
+static void *attached;
+
+static void attach(void) {
+  attached = shmat(shmget(sysv_key(), 0, 0), NULL, 0);
+  ck_assert_ptr_ne(attached, (void *)-1);
+}
+
+START_TEST(who_attaches_meanwhile_keeps_the_segment) {
+  (void)make_sysv();
+  /* This process is the last one that used it either way. */
+  attach();
+  ck_assert_int_eq(shmdt(attached), 0);
+  before_counting = attach;
+  assert_refused(-EBUSY, sysv_address(), "has changed or been used meanwhile");
+  ck_assert_int_eq(shmdt(attached), 0);
+  assert_done(shmkit_remove(sysv_address(), 0, NULL));
+}
+END_TEST
 
 START_TEST(who_opens_meanwhile_keeps_the_segment) {
   make_idle(name());
@@ -403,6 +441,8 @@ int main(int argc, char **argv) {
       an_ordinary_user_removes_his_own,
       what_cannot_be_told_counts_as_in_use,
       a_read_only_file_system_keeps_it,
+      what_was_used_or_replaced_since_the_look_stays,
+      who_attaches_meanwhile_keeps_the_segment,
       who_opens_meanwhile_keeps_the_segment,
       who_waits_for_the_lease_gets_the_live_segment,
       what_has_taken_its_place_stays_even_when_forced,

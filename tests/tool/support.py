@@ -84,6 +84,8 @@ def found(address: str | bytes, *arguments: str) -> dict[str, Any]:
 
 _HOLDER = """
 import mmap, os, sys
+if sys.argv[3]:
+    open("/proc/self/comm", "w").write(sys.argv[3])
 file = os.open(sys.argv[1], os.O_RDWR)
 maps = [mmap.mmap(file, 0) for _ in range(int(sys.argv[2]))]
 os.close(file)
@@ -93,10 +95,13 @@ sys.stdin.read()
 
 
 @contextmanager
-def holder(path: str | bytes | Path, mappings: int = 1) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that maps a file so many times, and nothing else, until the block ends."""
+def holder(
+    path: str | bytes | Path, mappings: int = 1, program: str = ""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that maps a file so many times, and nothing else, until the block ends; it may
+    give itself another name."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _HOLDER, path, str(mappings)],
+        [sys.executable, "-c", _HOLDER, path, str(mappings), program],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

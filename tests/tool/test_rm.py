@@ -34,6 +34,15 @@ def test_who_maps_it_is_named_and_the_status_is_4(segment: Path) -> None:
         assert segment.exists()
 
 
+def test_programs_with_odd_names_do_not_drive_the_terminal(segment: Path) -> None:
+    with holder(segment, program="\x1b[31m) a\nb"):
+        result = run("rm", segment.name)
+    assert result.status == 4
+    assert "[31m) a" in result.err
+    assert "\x1b" not in result.err
+    assert result.err.count("\n") == 1
+
+
 def test_who_merely_has_it_open_is_in_the_way(segment: Path) -> None:
     with open(segment, "rb"):
         result = run("rm", segment.name)

@@ -59,6 +59,15 @@ def test_who_maps_it_is_in_a_table(segment: Path) -> None:
     assert "'shmkit rm' refuses, since 1 process maps it; with --force, its name goes" in result.out
 
 
+def test_programs_with_odd_names_do_not_drive_the_terminal(segment: Path) -> None:
+    with holder(segment, program="\x1b[31m) a\nb") as process:
+        result = run("stat", segment.name)
+        (mapper,) = run("stat", "--json", segment.name).json["segments"][0]["mappers"]
+    assert "\x1b" not in result.out
+    assert result.rows[-1][0] == str(process.pid)
+    assert (mapper["pid"], mapper["program"]) == (process.pid, "\x1b[31m) a\nb")
+
+
 def test_the_kernel_tells_who_is_not_seen_when_asked(segment: Path) -> None:
     told = fields("--exact", segment.name)
     assert told["Held"].startswith("no: ")
