@@ -26,11 +26,14 @@ struct command {
   bool takes_addresses;
 };
 
+extern const struct command command_cat;
+extern const struct command command_create;
 extern const struct command command_explain;
 extern const struct command command_gc;
 extern const struct command command_limits;
 extern const struct command command_ls;
 extern const struct command command_rm;
 extern const struct command command_stat;
+extern const struct command command_write;
 
 #endif

@@ -12,6 +12,9 @@
 static const struct command *const commands[] = {
     &command_ls,
     &command_stat,
+    &command_cat,
+    &command_write,
+    &command_create,
     &command_rm,
     &command_gc,
     &command_limits,

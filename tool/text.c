@@ -55,8 +55,7 @@ bool text_is_utf8(const char *text) {
   return true;
 }
 
-/* Control characters act on terminals: C0, DEL, and C1, which in UTF-8 are two bytes. */
-static bool is_control(const char *text, size_t length) {
+bool text_is_control(const char *text, size_t length) {
   unsigned char first = (unsigned char)text[0];
   return (length == 1 && (first < 0x20 || first == 0x7f)) ||
          (length == 2 && first == 0xc2 && (unsigned char)text[1] < 0xa0);
@@ -83,7 +82,7 @@ static void put_escape(FILE *out, char c) {
 static void put_escaped(FILE *out, const char *text, const char *special) {
   while (*text != '\0') {
     size_t length = text_character(text);
-    if (length == 0 || is_control(text, length)) {
+    if (length == 0 || text_is_control(text, length)) {
       size_t bytes = length == 0 ? 1 : length;
       for (size_t i = 0; i < bytes; i++) put_escape(out, text[i]);
       text += bytes;
@@ -116,7 +115,7 @@ char *text_escape(const char *text) {
 static bool needs_escapes(const char *text) {
   for (size_t length; *text != '\0'; text += length) {
     length = text_character(text);
-    if (length == 0 || is_control(text, length) || strchr("\\'", *text) != NULL) return true;
+    if (length == 0 || text_is_control(text, length) || strchr("\\'", *text) != NULL) return true;
   }
   return false;
 }

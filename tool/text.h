@@ -15,6 +15,9 @@ size_t text_character(const char *text);
 
 bool text_is_utf8(const char *text);
 
+/* Whether a character acts on terminals: C0, DEL, and C1, which in UTF-8 are two bytes. */
+bool text_is_control(const char *text, size_t length);
+
 /* Control characters and what is not UTF-8 as \n, \033 and so on; the rest as it is. */
 char *text_escape(const char *text);
 

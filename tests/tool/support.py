@@ -7,6 +7,8 @@ import ctypes
 import itertools
 import json
 import os
+import pty
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,6 +37,11 @@ class Result:
     status: int
     out: str
     err: str
+
+    @property
+    def bytes(self) -> bytes:
+        """What it wrote to standard output, whatever that is."""
+        return self.out.encode(errors="surrogateescape")
 
     @property
     def json(self) -> Any:
@@ -72,6 +79,33 @@ def inside(commands: str, *arguments: str) -> Result:
     if subprocess.run([*_SHELL, "true"], check=False, capture_output=True).returncode != 0:
         pytest.skip("mounting in a namespace is not permitted")
     return run(*arguments, around=(*_SHELL, "sh", "-ec", f'{commands}\n"$@"', "sh"))
+
+
+def on_a_terminal(*arguments: str, environment: dict[str, str] | None = None) -> str:
+    """What the command writes to a terminal 200 columns wide."""
+    master, slave = pty.openpty()
+    os.set_blocking(master, False)
+    process = subprocess.Popen(
+        [COMMAND, *arguments],
+        stdin=slave,
+        stdout=slave,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm-256color", **(environment or {})},
+    )
+    os.close(slave)
+    text = b""
+    while True:
+        assert select.select([master], [], [], DEADLINE)[0]
+        try:
+            part = os.read(master, 65536)
+        except OSError:  # The other side is closed.
+            break
+        if not part:
+            break
+        text += part
+    os.close(master)
+    assert process.wait(DEADLINE) == 0
+    return text.decode(errors="replace")
 
 
 def found(address: str | bytes, *arguments: str) -> dict[str, Any]:

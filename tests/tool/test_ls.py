@@ -6,15 +6,13 @@ from __future__ import annotations
 import base64
 import mmap
 import os
-import pty
 import re
-import select
 import subprocess
 from pathlib import Path
 
 import pytest
 import support
-from support import found, holder, run, system_v
+from support import found, holder, on_a_terminal, run, system_v
 
 DEFAULT = "ADDRESS KIND OWNER MODE SIZE RSS PROCS MAPS AGE STATE CREATOR".split()
 
@@ -187,39 +185,12 @@ def test_an_incomplete_look_says_so_on_standard_error_only() -> None:
     assert said != result.json["complete"]
 
 
-def on_a_terminal(environment: dict[str, str], *arguments: str) -> str:
-    """What the command writes to a terminal 200 columns wide."""
-    master, slave = pty.openpty()
-    os.set_blocking(master, False)
-    process = subprocess.Popen(
-        [support.COMMAND, *arguments],
-        stdin=slave,
-        stdout=slave,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm-256color", **environment},
-    )
-    os.close(slave)
-    text = b""
-    while True:
-        assert select.select([master], [], [], support.DEADLINE)[0]
-        try:
-            part = os.read(master, 65536)
-        except OSError:  # The other side is closed.
-            break
-        if not part:
-            break
-        text += part
-    os.close(master)
-    assert process.wait(support.DEADLINE) == 0
-    return text.decode(errors="replace")
-
-
 def test_colours_are_for_terminals_only_and_can_be_refused(segment: Path) -> None:
     with mmap.mmap(os.open(segment, os.O_RDWR | os.O_CLOEXEC), 4096):
         arguments = ("ls", "-o", "state", "--kind", "posix")
-        assert "\x1b[" in on_a_terminal({}, *arguments)
-        assert "\x1b[" not in on_a_terminal({"NO_COLOR": "1"}, *arguments)
-        assert "\x1b[" not in on_a_terminal({"TERM": "dumb"}, *arguments)
+        assert "\x1b[" in on_a_terminal(*arguments)
+        assert "\x1b[" not in on_a_terminal(*arguments, environment={"NO_COLOR": "1"})
+        assert "\x1b[" not in on_a_terminal(*arguments, environment={"TERM": "dumb"})
         assert "\x1b[" not in run(*arguments).out
 
 
