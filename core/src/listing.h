@@ -31,6 +31,8 @@ struct shmkit__entry {
   const char *path;
   /* System V: the process that attached or detached last does not run any more. */
   bool last_is_gone;
+  /* System V: bytes in memory as the system tells them, which may count huge pages too often. */
+  uint64_t resident_told;
   /* The system has said what it is: owner, size and so on. */
   bool described;
   /* A mapping through which more can be learnt, and the process that has it; 0 when none. */

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Huge pages, of which a few are asked of the system when it has none. */
-#include "support.h"
+#include "listing_support.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -137,6 +139,71 @@ START_TEST(files_on_hugetlbfs_are_segments) {
 }
 END_TEST
 
+/* The one entry that this process has mapped with huge pages. */
+static const shmkit_info *find_own(const shmkit_listing *listing) {
+  const shmkit_info *found = NULL;
+  for (size_t i = 0; i < shmkit_listing_count(listing); i++) {
+    const shmkit_info *info = shmkit_listing_at(listing, i);
+    bool own = info->mapper_count == 1 && info->mappers[0].pid == getpid();
+    if (!own || info->huge_page != PAGE) continue;
+    ck_assert_ptr_null(found);
+    found = info;
+  }
+  ck_assert_ptr_nonnull(found);
+  return found;
+}
+
+static void assert_listed(shmkit_info_kind kind, const char *what) {
+  long before = free_pages();
+  shmkit_listing *listing = take(SHMKIT_INFO_ALL);
+  const shmkit_info *info = find_own(listing);
+  ck_assert_uint_eq(info->kind, kind);
+  if (what != NULL) ck_assert_str_eq(info->name, what);
+  ck_assert_uint_eq(info->size, 2 * PAGE);
+  ck_assert_uint_eq(info->resident, PAGE);
+  ck_assert_uint_eq(info->swapped, 0);
+  shmkit_listing *single = look_at(info->address, 0);
+  ck_assert_uint_eq(shmkit_listing_at(single, 0)->huge_page, PAGE);
+  ck_assert_uint_eq(shmkit_listing_at(single, 0)->mapper_count, 1);
+  shmkit_listing_free(single);
+  shmkit_listing_free(listing);
+  ck_assert_int_eq(free_pages(), before);
+}
+
+START_TEST(huge_pages_are_listed_and_looking_takes_none) {
+  const char *directory = path_of(name());
+  char path[300];
+  ck_assert_int_eq(mkdir(directory, 0700), 0);
+  ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+  ck_assert_int_eq(mount(NULL, "/dev/shm", NULL, MS_PRIVATE, NULL), 0);
+  ck_assert_int_eq(mount("none", directory, "hugetlbfs", 0, "pagesize=2M"), 0);
+  (void)snprintf(path, sizeof path, "%s/segment", directory);
+  int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  char *memory = map_file(fd, 2 * PAGE);
+  memory[0] = 1;
+  assert_listed(SHMKIT_INFO_HUGETLB, path);
+  ck_assert_int_eq(munmap(memory, 2 * PAGE), 0);
+  ck_assert_int_eq(close(fd), 0);
+  ck_assert_int_eq(umount(directory), 0);
+  ck_assert_int_eq(rmdir(directory), 0);
+
+  fd = memfd_create(name(), MFD_CLOEXEC | MFD_HUGETLB);
+  memory = map_file(fd, 2 * PAGE);
+  memory[0] = 1;
+  assert_listed(SHMKIT_INFO_MEMFD, name());
+  ck_assert_int_eq(munmap(memory, 2 * PAGE), 0);
+  ck_assert_int_eq(close(fd), 0);
+
+  int id = shmget(sysv_key(), 2 * PAGE, IPC_CREAT | IPC_EXCL | SHM_HUGETLB | 0600);
+  memory = shmat(id, NULL, 0);
+  ck_assert_ptr_ne(memory, (void *)-1);
+  memory[0] = 1;
+  assert_listed(SHMKIT_INFO_SYSV, NULL);
+  ck_assert_int_eq(shmdt(memory), 0);
+  ck_assert_int_eq(shmctl(id, IPC_RMID, NULL), 0);
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       anonymous_and_system_v_segments_have_huge_pages,
@@ -144,6 +211,7 @@ int main(int argc, char **argv) {
       too_few_huge_pages_are_said_to_be,
       received_by_descriptor_it_still_has_them,
       files_on_hugetlbfs_are_segments,
+      huge_pages_are_listed_and_looking_takes_none,
   };
   long before = read_number(pool);
   if (geteuid() != 0) return skip("only root can have huge pages made and mounted");

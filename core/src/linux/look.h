@@ -71,6 +71,9 @@ uint64_t shmkit__internal_huge_page(uint64_t device);
 unsigned shmkit__hugetlbfs_devices(uint64_t devices[], unsigned capacity);
 enum { SHMKIT__HUGETLBFS_MAX = 16 };
 
+/* Tell how much of a System V segment is in memory; again when the size of its pages gets known. */
+void shmkit__correct_residency(struct shmkit__entry *entry);
+
 /* Find out about what has no name, through the mappings and descriptors of those who map it. */
 void shmkit__resolve(shmkit_listing *listing);
 

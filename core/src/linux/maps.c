@@ -247,6 +247,7 @@ static void enter_mapping(struct scan *scan, struct line *line) {
   entry->info.mappings++;
   if (entry->info.kind == SHMKIT_INFO_SYSV && entry->info.huge_page == 0) {
     entry->info.huge_page = shmkit__internal_huge_page(line->device);
+    if (entry->info.huge_page != 0) shmkit__correct_residency(entry);
   }
   if (entry->map_pid != 0) return;
   entry->map_pid = scan->pid;

@@ -205,6 +205,22 @@ static void name_sysv(shmkit_listing *listing, struct shmkit__entry *entry, int 
   shmkit__listing_set_joined(listing, &entry->address, "sysv:", text);
 }
 
+/*
+ * Linux 6.7 and newer take each ordinary page of a huge one for a huge page. What is more than the
+ * segment has room for was counted so; what would be right in either way is left unknown.
+ */
+void shmkit__correct_residency(struct shmkit__entry *entry) {
+  shmkit_info *info = &entry->info;
+  uint64_t ordinary = (uint64_t)sysconf(_SC_PAGESIZE), told = entry->resident_told;
+  uint64_t page = info->huge_page != 0 ? info->huge_page : ordinary, often = page / ordinary;
+  uint64_t most = (info->size + page - 1) / page * page;
+  bool maybe_often = often > 1 && told != 0 && told % (page * often) == 0;
+  info->resident = told <= most ? told : SHMKIT_UNKNOWN;
+  if (maybe_often) info->resident = told > most ? told / often : SHMKIT_UNKNOWN;
+  info->allocated =
+      info->resident == SHMKIT_UNKNOWN ? SHMKIT_UNKNOWN : info->resident + info->swapped;
+}
+
 static void enter_sysv(shmkit_listing *listing, const struct sysv *segment) {
   const unsigned dest = 01000, locked = 02000, permissions = 0777;
   const struct shmkit__identity identity = {.kind = SHMKIT_INFO_SYSV,
@@ -218,9 +234,9 @@ static void enter_sysv(shmkit_listing *listing, const struct sysv *segment) {
   info->uid = segment->uid;
   info->gid = segment->gid;
   info->size = segment->size;
-  info->resident = segment->resident;
   info->swapped = segment->swapped;
-  info->allocated = segment->resident + segment->swapped;
+  entry->resident_told = segment->resident;
+  shmkit__correct_residency(entry);
   info->changed = time_of(segment->changed);
   info->attached = time_of(segment->attached);
   info->detached = time_of(segment->detached);
