@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 START_TEST(a_posix_segment_is_listed_with_all_about_it) {
@@ -299,6 +300,49 @@ START_TEST(what_vanishes_while_it_is_looked_at_does_no_harm) {
 }
 END_TEST
 
+static void map_briefly(void *unused) {
+  (void)unused;
+  while (!shared()->stop) {
+    pid_t child = fork();
+    if (child < 0) _exit(1);
+    if (child == 0) {
+      /* Mappings enough that reading of them takes a while. */
+      int fd = open(path_of(name()), O_RDONLY | O_CLOEXEC);
+      for (int i = 0; i < 200; i++) (void)mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+      _exit(0);
+    }
+    if (waitpid(child, NULL, 0) != child) _exit(1);
+  }
+}
+
+START_TEST(processes_that_vanish_while_they_are_looked_at_do_no_harm) {
+  const unsigned rounds = soak_seconds(1) * 200;
+  int fd = make_file(name(), 4096);
+  void *memory = map_file(fd, 4096);
+  const pid_t children[] = {start(map_briefly, NULL), start(map_briefly, NULL)};
+  for (unsigned i = 0; i < rounds; i++) {
+    shmkit_listing *listing = take(0);
+    const shmkit_info *info = find_posix(listing, name());
+    uint64_t mappings = 0;
+    ck_assert_int_eq(info->state, SHMKIT_STATE_USED);
+    for (size_t m = 0; m < info->mapper_count; m++) {
+      const shmkit_mapper *mapper = &info->mappers[m];
+      ck_assert(m == 0 || mapper->pid > info->mappers[m - 1].pid);
+      ck_assert_uint_gt(mapper->start, 0);
+      ck_assert_int_ne(mapper->program[0], '\0');
+      mappings += mapper->mappings;
+    }
+    ck_assert_uint_eq(info->mappings, mappings);
+    shmkit_listing_free(listing);
+  }
+  shared()->stop = true;
+  finish_all(children, COUNT(children));
+  ck_assert_int_eq(munmap(memory, 4096), 0);
+  ck_assert_int_eq(close(fd), 0);
+  ck_assert_int_eq(unlink(path_of(name())), 0);
+}
+END_TEST
+
 START_TEST(what_cannot_be_is_refused) {
   shmkit_listing *listing = NULL;
   const shmkit_listing_options flags = {.flags = 0x80}, kinds = {.kinds = 1U << 20};
@@ -334,6 +378,7 @@ int main(int argc, char **argv) {
       what_is_no_file_is_no_segment,
       what_is_not_asked_for_is_not_listed,
       what_vanishes_while_it_is_looked_at_does_no_harm,
+      processes_that_vanish_while_they_are_looked_at_do_no_harm,
       what_cannot_be_is_refused,
   };
   return run_cases("inspect", cases, COUNT(cases), argc, argv);

@@ -180,6 +180,86 @@ START_TEST(looking_changes_nothing_of_system_v) {
 }
 END_TEST
 
+/* Make two of its pages. */
+static void touch(char *memory) {
+  memory[4096] = 1;
+  memory[4096L * 40] = 1;
+}
+
+START_TEST(looking_changes_nothing_of_what_has_no_name) {
+  static const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
+  const size_t size = 64 * 4096;
+  unsigned char before[64], after[64];
+  struct stat memfd_before, memfd_after;
+  char address[300];
+  int fd = memfd_create(name(), MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+  char *memory = map_file(fd, size);
+  char *anonymous = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ck_assert_ptr_ne(anonymous, MAP_FAILED);
+  touch(memory);
+  touch(anonymous);
+  ck_assert_int_eq(futimens(fd, old), 0);
+  ck_assert_int_eq(fstat(fd, &memfd_before), 0);
+  ck_assert_int_eq(mincore(anonymous, size, before), 0);
+  shmkit_listing_free(take(SHMKIT_INFO_ALL));
+  (void)snprintf(address, sizeof address, "memfd:%.200s", name());
+  shmkit_listing *listing = look_at(address, SHMKIT_STAT_EXACT);
+  ck_assert_uint_eq(shmkit_listing_at(listing, 0)->extent_count, 2);
+  shmkit_listing_free(listing);
+  (void)snprintf(address, sizeof address, "fd:%d", fd);
+  shmkit_listing_free(look_at(address, SHMKIT_STAT_EXACT));
+  ck_assert_int_eq(fstat(fd, &memfd_after), 0);
+  ck_assert_int_eq(mincore(anonymous, size, after), 0);
+  assert_same(&memfd_before, &memfd_after);
+  ck_assert_mem_eq(before, after, sizeof before);
+  ck_assert_int_eq(munmap(memory, size), 0);
+  ck_assert_int_eq(munmap(anonymous, size), 0);
+  ck_assert_int_eq(close(fd), 0);
+}
+END_TEST
+
+/* A file of any kind, by its path and an address that leads to it. */
+static void assert_unchanged_by_looking(const char *path, const char *address) {
+  static const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
+  struct stat before, after;
+  ck_assert_int_eq(utimensat(AT_FDCWD, path, old, 0), 0);
+  ck_assert_int_eq(stat(path, &before), 0);
+  shmkit_listing *all = take(SHMKIT_INFO_ALL);
+  bool listed = false;
+  for (size_t i = 0; i < shmkit_listing_count(all); i++) {
+    listed |= shmkit_listing_at(all, i)->inode == before.st_ino;
+  }
+  ck_assert(listed);
+  shmkit_listing_free(all);
+  shmkit_listing_free(look_at(address, SHMKIT_STAT_EXACT));
+  ck_assert_int_eq(stat(path, &after), 0);
+  assert_same(&before, &after);
+}
+
+START_TEST(looking_changes_nothing_of_a_semaphore_or_a_file_on_a_disk) {
+  char semaphore[256], file[] = "/var/tmp/shmkit-test-XXXXXX", address[64];
+  (void)snprintf(semaphore, sizeof semaphore, "/%.200s", name());
+  sem_t *sem = sem_open(semaphore, O_CREAT | O_EXCL, 0600, 1);
+  ck_assert_ptr_ne(sem, SEM_FAILED);
+  (void)snprintf(semaphore, sizeof semaphore, "sem.%.200s", name());
+  assert_unchanged_by_looking(path_of(semaphore), semaphore);
+  ck_assert_int_eq(sem_close(sem), 0);
+  ck_assert_int_eq(unlink(path_of(semaphore)), 0);
+
+  int fd = mkstemp(file);
+  ck_assert_int_eq(ftruncate(fd, 64L * 4096), 0);
+  char *memory = map_file(fd, 64L * 4096);
+  touch(memory);
+  ck_assert_int_eq(msync(memory, 64L * 4096, MS_SYNC), 0);
+  (void)snprintf(address, sizeof address, "file:%s", file);
+  assert_unchanged_by_looking(file, address);
+  ck_assert_int_eq(munmap(memory, 64L * 4096), 0);
+  ck_assert_int_eq(close(fd), 0);
+  ck_assert_int_eq(unlink(file), 0);
+}
+END_TEST
+
 START_TEST(listing_breaks_no_lease) {
   int fd = make_file(name(), 4096);
   ck_assert_int_eq(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
@@ -279,6 +359,8 @@ int main(int argc, char **argv) {
       who_may_not_look_is_told_so,
       looking_changes_no_page_and_no_time_of_a_file,
       looking_changes_nothing_of_system_v,
+      looking_changes_nothing_of_what_has_no_name,
+      looking_changes_nothing_of_a_semaphore_or_a_file_on_a_disk,
       listing_breaks_no_lease,
       another_ipc_namespace_has_identifiers_of_its_own,
       the_same_name_on_another_mount_is_another_segment,
