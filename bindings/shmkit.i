@@ -6,7 +6,7 @@
  *   shmkit_status (result)             failure becomes the language's error
  *   const char *address, *name         text without NUL bytes
  *   const void *bytes, size_t length   bytes in
- *   const shmkit_segment_options *options   the language's way to give options
+ *   const T *options, uint32_t ..._flags   the language's way to give options
  *   T *out, T **out                    the result, only when the status says so
  *
  * A method without a body calls the C function shmkit_<noun>_<method>(self, ...). One without
@@ -77,6 +77,11 @@ typedef enum shmkit_type {
   SHMKIT_CHAR
 } shmkit_type;
 
+enum { SHMKIT_LISTING_NAMES_ONLY = 1 << 0, SHMKIT_LISTING_NO_CREATORS = 1 << 1 };
+enum { SHMKIT_STAT_EXACT = 1 << 0 };
+enum { SHMKIT_REMOVE_FORCE = 1 << 0 };
+enum { SHMKIT_GC_APPLY = 1 << 0, SHMKIT_GC_IDLE = 1 << 1 };
+
 const char *shmkit_version(void);
 const char *shmkit_error_name(shmkit_status status);
 
@@ -96,6 +101,12 @@ shmkit_status shmkit_segment_receive(int socket, const shmkit_segment_options *o
 shmkit_status shmkit_unlink(const char *address);
 const char *shmkit_kind_name(shmkit_kind kind);
 const char *shmkit_lifetime_name(shmkit_lifetime lifetime);
+
+/* A listing becomes plain data, see fields.h. */
+shmkit_status shmkit_listing_take(const shmkit_listing_options *options, shmkit_listing **out);
+shmkit_status shmkit_listing_stat(const char *address, uint32_t stat_flags, shmkit_listing **out);
+shmkit_status shmkit_remove(const char *address, uint32_t remove_flags, shmkit_listing **out);
+shmkit_status shmkit_gc(const shmkit_gc_options *options, shmkit_listing **out);
 
 %extend shmkit_segment {
   shmkit_status unlink();

@@ -48,6 +48,15 @@ const char *shmkit_lua_check_text(lua_State *L, int index, const char *name) {
   return text;
 }
 
+const char *shmkit_lua_to_text(lua_State *L, int index, const char **out) {
+  if (lua_type(L, index) != LUA_TSTRING) {
+    return lua_pushfstring(L, "string expected, got %s", luaL_typename(L, index));
+  }
+  size_t length = 0;
+  *out = lua_tolstring(L, index, &length);
+  return memchr(*out, '\0', length) == NULL ? NULL : "contains a NUL byte";
+}
+
 shmkit_type shmkit_lua_check_type(lua_State *L, int index) {
   shmkit_type type = SHMKIT_U8;
   if (lua_type(L, index) != LUA_TSTRING) {

@@ -22,6 +22,8 @@
 
 #include <shmkit/shmkit.h>
 
+#include "../fields.h"
+
 /* ---- Arguments (argument.c) ----------------------------------------------------------------- */
 
 /* An integer in 0..most; floats with an integral value count, strings do not. NULL when fine,
@@ -40,10 +42,30 @@ const char *shmkit_lua_check_bytes(lua_State *L, int index, size_t *length);
 /* A string without NUL bytes. */
 const char *shmkit_lua_check_text(lua_State *L, int index, const char *name);
 
+/* The same, as to_natural. */
+const char *shmkit_lua_to_text(lua_State *L, int index, const char **out);
+
 /* A type, by its name. */
 shmkit_type shmkit_lua_check_type(lua_State *L, int index);
 
 /* ---- Options (options.c) -------------------------------------------------------------------- */
+
+/* A field that a table of options may have; an entry without a name ends a list of them. */
+typedef struct shmkit_lua_option {
+  const char *name;
+  /* It is a flag, or has a function that reads the value at `index` into `out`. It leaves NULL, or
+   * what is wrong with the value on the Lua stack. */
+  uint32_t flag;
+  const char *(*read)(lua_State *L, int index, void *out);
+} shmkit_lua_option;
+
+/* Read a table of options, by what is known of them; nil and none give nothing. */
+void shmkit_lua_read_options(lua_State *L, int index, const shmkit_lua_option *known,
+                             uint32_t *flags, void *out);
+
+/* For a function that reads an option and points into its string: that must outlive the table, which
+ * a finalizer could empty. Keeps it on the stack, below the key that the reading goes on from. */
+void shmkit_lua_keep_option(lua_State *L, int index);
 
 /* A table of options into `storage`; NULL for nil and none. `content` points into the table. */
 const shmkit_segment_options *shmkit_lua_check_options(lua_State *L, int index,
@@ -118,6 +140,22 @@ int shmkit_lua_pack(lua_State *L);
 int shmkit_lua_unpack(lua_State *L);
 /* Remember string.pack and its kind before a script can replace them. */
 void shmkit_lua_open_pack(lua_State *L);
+
+/* ---- Listings (inspect.c) ------------------------------------------------------------------- */
+
+/* Tables of options into `storage`, flags. */
+const shmkit_listing_options *shmkit_lua_check_listing_options(lua_State *L, int index,
+                                                               shmkit_listing_options *storage);
+const shmkit_gc_options *shmkit_lua_check_gc_options(lua_State *L, int index,
+                                                     shmkit_gc_options *storage);
+uint32_t shmkit_lua_check_stat_options(lua_State *L, int index);
+uint32_t shmkit_lua_check_remove_options(lua_State *L, int index);
+
+/* Push an object that owns what is put there, until it has become plain data. */
+shmkit_listing **shmkit_lua_new_listing(lua_State *L);
+/* Push it as plain data, and free it. */
+void shmkit_lua_push_listing(lua_State *L, shmkit_listing **listing);
+void shmkit_lua_open_listing(lua_State *L);
 
 /* ---- Views (view.c) ------------------------------------------------------------------------- */
 

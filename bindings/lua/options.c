@@ -7,8 +7,68 @@
 
 #include "binding.h"
 
-/* Beyond what any mode can be, so that the library names the limit, and not a conversion. */
-enum { MODE_BOUND = INT32_MAX };
+/* ---- Tables of options ----------------------------------------------------------------------- */
+
+/* Push "a, b, c" and return it. The first field of an entry must be its name. */
+static const char *push_names(lua_State *L, const void *table, size_t stride) {
+  luaL_Buffer list;
+  luaL_buffinit(L, &list);
+  for (const char *entry = table; *(const char *const *)entry != NULL; entry += stride) {
+    if (entry != table) luaL_addstring(&list, ", ");
+    luaL_addstring(&list, *(const char *const *)entry);
+  }
+  luaL_pushresult(&list);
+  return lua_tostring(L, -1);
+}
+
+static const shmkit_lua_option *find(const shmkit_lua_option *known, const char *text) {
+  for (; known->name != NULL; known++) {
+    if (strcmp(known->name, text) == 0) return known;
+  }
+  return NULL;
+}
+
+static const char *read_option(lua_State *L, int index, const shmkit_lua_option *found,
+                               uint32_t *flags, void *out) {
+  if (found->read != NULL) return found->read(L, index, out);
+  if (!lua_isboolean(L, index)) {
+    return lua_pushfstring(L, "boolean expected, got %s", luaL_typename(L, index));
+  }
+  if (lua_toboolean(L, index)) *flags |= found->flag;
+  return NULL;
+}
+
+void shmkit_lua_keep_option(lua_State *L, int index) {
+  lua_pushvalue(L, index);
+  lua_insert(L, -3);
+}
+
+/* The table is read raw: it is plain data, and so no code of the user runs here. */
+void shmkit_lua_read_options(lua_State *L, int index, const shmkit_lua_option *known,
+                             uint32_t *flags, void *out) {
+  if (lua_isnoneornil(L, index)) return;
+  luaL_checktype(L, index, LUA_TTABLE);
+  lua_pushnil(L);
+  while (lua_next(L, index) != 0) {
+    if (lua_type(L, -2) != LUA_TSTRING) {
+      luaL_argerror(L, index, "options have names: {name = value}");
+    }
+    const char *text = lua_tostring(L, -2);
+    const shmkit_lua_option *found = find(known, text);
+    if (found == NULL) {
+      const char *list = push_names(L, known, sizeof *known);
+      luaL_argerror(L, index, lua_pushfstring(L, "unknown option '%s'; known: %s", text, list));
+    } else {
+      const char *problem = read_option(L, lua_gettop(L), found, flags, out);
+      if (problem != NULL) {
+        luaL_argerror(L, index, lua_pushfstring(L, "option '%s': %s", text, problem));
+      }
+    }
+    lua_pop(L, 1);
+  }
+}
+
+/* ---- Segments ------------------------------------------------------------------------------- */
 
 /* Names of numbers; an entry without a name ends a list. */
 typedef struct {
@@ -27,18 +87,6 @@ static const name seals[] = {{"seal", SHMKIT_SEAL_SEAL},
                              {"write", SHMKIT_SEAL_WRITE},
                              {"future_write", SHMKIT_SEAL_FUTURE_WRITE},
                              {NULL, 0}};
-
-/* Push "a, b, c" and return it. The first field of an entry must be its name. */
-static const char *push_names(lua_State *L, const void *table, size_t stride) {
-  luaL_Buffer list;
-  luaL_buffinit(L, &list);
-  for (const char *entry = table; *(const char *const *)entry != NULL; entry += stride) {
-    if (entry != table) luaL_addstring(&list, ", ");
-    luaL_addstring(&list, *(const char *const *)entry);
-  }
-  luaL_pushresult(&list);
-  return lua_tostring(L, -1);
-}
 
 /* All of these leave NULL, or what is wrong with the value at `index` on the Lua stack. */
 
@@ -76,112 +124,70 @@ static const char *to_seals(lua_State *L, int index, uint32_t *out) {
   return NULL;
 }
 
-static const char *to_capacity(lua_State *L, int index, shmkit_segment_options *options) {
+static const char *to_capacity(lua_State *L, int index, void *out) {
+  shmkit_segment_options *options = out;
   return shmkit_lua_to_natural(L, index, UINT64_MAX, &options->capacity);
 }
 
-static const char *to_mode(lua_State *L, int index, shmkit_segment_options *options) {
+/* Beyond what any mode can be, so that the library names the limit, and not a conversion. */
+enum { MODE_BOUND = INT32_MAX };
+
+static const char *to_mode(lua_State *L, int index, void *out) {
+  shmkit_segment_options *options = out;
   uint64_t mode = 0;
   const char *problem = shmkit_lua_to_natural(L, index, MODE_BOUND, &mode);
   options->mode = (uint32_t)mode;
   return problem;
 }
 
-static const char *to_lifetime(lua_State *L, int index, shmkit_segment_options *options) {
+static const char *to_lifetime(lua_State *L, int index, void *out) {
+  shmkit_segment_options *options = out;
   return to_named(L, index, lifetimes, &options->lifetime);
 }
 
-static const char *to_seals_option(lua_State *L, int index, shmkit_segment_options *options) {
+static const char *to_seals_option(lua_State *L, int index, void *out) {
+  shmkit_segment_options *options = out;
   return to_seals(L, index, &options->seals);
 }
 
-static const char *to_content(lua_State *L, int index, shmkit_segment_options *options) {
+static const char *to_content(lua_State *L, int index, void *out) {
+  shmkit_segment_options *options = out;
   if (lua_type(L, index) != LUA_TSTRING) {
     return lua_pushfstring(L, "string expected, got %s", luaL_typename(L, index));
   }
   options->content = lua_tolstring(L, index, &options->content_size);
-  /* It must outlive the table, which a finalizer could empty: keep it on the stack, below the key
-   * that lua_next goes on from. */
-  lua_pushvalue(L, index);
-  lua_insert(L, -3);
+  shmkit_lua_keep_option(L, index);
   return NULL;
 }
 
-/* An option is a flag, or has a function that reads it. */
-typedef struct {
-  const char *name;
-  uint32_t flag;
-  const char *(*read)(lua_State *L, int index, shmkit_segment_options *options);
-} option;
+static const shmkit_lua_option segment_options[] = {{"any_owner", SHMKIT_ANY_OWNER, NULL},
+                                                    {"capacity", 0, to_capacity},
+                                                    {"content", 0, to_content},
+                                                    {"huge_pages", SHMKIT_HUGE_PAGES, NULL},
+                                                    {"lifetime", 0, to_lifetime},
+                                                    {"lock", SHMKIT_LOCK, NULL},
+                                                    {"mode", 0, to_mode},
+                                                    {"populate", SHMKIT_POPULATE, NULL},
+                                                    {"readonly", SHMKIT_READONLY, NULL},
+                                                    {"seals", 0, to_seals_option},
+                                                    {"sparse", SHMKIT_SPARSE, NULL},
+                                                    {NULL, 0, NULL}};
 
-static const option segment_options[] = {{"any_owner", SHMKIT_ANY_OWNER, NULL},
-                                         {"capacity", 0, to_capacity},
-                                         {"content", 0, to_content},
-                                         {"huge_pages", SHMKIT_HUGE_PAGES, NULL},
-                                         {"lifetime", 0, to_lifetime},
-                                         {"lock", SHMKIT_LOCK, NULL},
-                                         {"mode", 0, to_mode},
-                                         {"populate", SHMKIT_POPULATE, NULL},
-                                         {"readonly", SHMKIT_READONLY, NULL},
-                                         {"seals", 0, to_seals_option},
-                                         {"sparse", SHMKIT_SPARSE, NULL},
-                                         {NULL, 0, NULL}};
-
-static const option send_options[] = {{"readonly", SHMKIT_READONLY, NULL}, {NULL, 0, NULL}};
-
-static const option *find(const option *known, const char *text) {
-  for (; known->name != NULL; known++) {
-    if (strcmp(known->name, text) == 0) return known;
-  }
-  return NULL;
-}
-
-static const char *read_option(lua_State *L, int index, const option *found,
-                               shmkit_segment_options *out) {
-  if (found->read != NULL) return found->read(L, index, out);
-  if (!lua_isboolean(L, index)) {
-    return lua_pushfstring(L, "boolean expected, got %s", luaL_typename(L, index));
-  }
-  if (lua_toboolean(L, index)) out->flags |= found->flag;
-  return NULL;
-}
-
-/* The table is read raw: it is plain data, and so no code of the user runs here. */
-static void read_options(lua_State *L, int index, const option *known,
-                         shmkit_segment_options *out) {
-  luaL_checktype(L, index, LUA_TTABLE);
-  lua_pushnil(L);
-  while (lua_next(L, index) != 0) {
-    if (lua_type(L, -2) != LUA_TSTRING) {
-      luaL_argerror(L, index, "options have names: {name = value}");
-    }
-    const char *text = lua_tostring(L, -2);
-    const option *found = find(known, text);
-    if (found == NULL) {
-      const char *list = push_names(L, known, sizeof *known);
-      luaL_argerror(L, index, lua_pushfstring(L, "unknown option '%s'; known: %s", text, list));
-    } else {
-      const char *problem = read_option(L, lua_gettop(L), found, out);
-      if (problem != NULL) {
-        luaL_argerror(L, index, lua_pushfstring(L, "option '%s': %s", text, problem));
-      }
-    }
-    lua_pop(L, 1);
-  }
-}
+static const shmkit_lua_option send_options[] = {{"readonly", SHMKIT_READONLY, NULL},
+                                                 {NULL, 0, NULL}};
 
 const shmkit_segment_options *shmkit_lua_check_options(lua_State *L, int index,
                                                        shmkit_segment_options *storage) {
   if (lua_isnoneornil(L, index)) return NULL;
   *storage = (shmkit_segment_options)SHMKIT_SEGMENT_OPTIONS_INIT;
-  read_options(L, index, segment_options, storage);
+  shmkit_lua_read_options(L, index, segment_options, &storage->flags, storage);
   return storage;
 }
 
 uint32_t shmkit_lua_check_send_options(lua_State *L, int index) {
-  shmkit_segment_options options = SHMKIT_SEGMENT_OPTIONS_INIT;
-  if (!lua_isnoneornil(L, index)) read_options(L, index, send_options, &options);
-  return options.flags;
+  uint32_t flags = 0;
+  shmkit_lua_read_options(L, index, send_options, &flags, NULL);
+  return flags;
 }
 
 uint32_t shmkit_lua_check_seals(lua_State *L, int index) {

@@ -33,6 +33,12 @@
   "$1 = (void *)shmkit_lua_check_bytes(L, $input, &$2);"
 %typemap(in) const shmkit_segment_options *options (shmkit_segment_options storage)
   "$1 = (shmkit_segment_options *)shmkit_lua_check_options(L, $input, &storage);"
+%typemap(in) const shmkit_listing_options *options (shmkit_listing_options storage)
+  "$1 = (shmkit_listing_options *)shmkit_lua_check_listing_options(L, $input, &storage);"
+%typemap(in) const shmkit_gc_options *options (shmkit_gc_options storage)
+  "$1 = (shmkit_gc_options *)shmkit_lua_check_gc_options(L, $input, &storage);"
+%typemap(in) uint32_t stat_flags "$1 = shmkit_lua_check_stat_options(L, $input);"
+%typemap(in) uint32_t remove_flags "$1 = shmkit_lua_check_remove_options(L, $input);"
 /* Lua knows statuses as errno numbers. */
 %typemap(in) shmkit_status status
   %{ $1 = -(int)shmkit_lua_check_natural(L, $input, "errno", INT32_MAX); %}
@@ -55,6 +61,10 @@
 %typemap(in, numinputs=0) shmkit_segment **out ""
 %typemap(check) shmkit_segment **out "$1 = shmkit_lua_new_segment(L);"
 %typemap(argout) shmkit_segment **out "lua_pop(L, 1);"
+/* What owns the listing while it becomes tables, since that may raise. */
+%typemap(in, numinputs=0) shmkit_listing **out ""
+%typemap(check) shmkit_listing **out "$1 = shmkit_lua_new_listing(L);"
+%typemap(argout) shmkit_listing **out "shmkit_lua_push_listing(L, $1);"
 
 %typemap(in, numinputs=0) int *out (int value) "$1 = &value;"
 %typemap(argout) int *out "lua_pushinteger(L, *$1);"
@@ -76,6 +86,10 @@
 SHMKIT_COLLECT_AND_RETRY(shmkit_segment_create)
 SHMKIT_COLLECT_AND_RETRY(shmkit_segment_open)
 SHMKIT_COLLECT_AND_RETRY(shmkit_segment_open_or_create)
+SHMKIT_COLLECT_AND_RETRY(shmkit_listing_take)
+SHMKIT_COLLECT_AND_RETRY(shmkit_listing_stat)
+SHMKIT_COLLECT_AND_RETRY(shmkit_remove)
+SHMKIT_COLLECT_AND_RETRY(shmkit_gc)
 
 /* ---- Left out ------------------------------------------------------------------------------- */
 

@@ -13,6 +13,8 @@
 
 #include <shmkit/shmkit.h>
 
+#include "../fields.h"
+
 /* From this many bytes on a copy is long enough to let other threads run. */
 #define SHMKIT_PYTHON_LARGE_COPY (1 << 16)
 
@@ -78,6 +80,23 @@ int shmkit_python_options_parse(PyObject *self, PyObject *args, PyObject *object
 
 /* (pid, start, pid_namespace, boot, program) */
 PyObject *shmkit_python_creator(const shmkit_creator *creator);
+
+/* ---- Listings (inspect.c) --------------------------------------------------------------------- */
+
+/* From a tuple (flags, kinds). */
+int shmkit_python_listing_options(PyObject *self, PyObject *object, shmkit_listing_options *out);
+
+/* Options and the bytes that `pattern` points into, a reference. */
+typedef struct shmkit_python_gc_options {
+  shmkit_gc_options options;
+  PyObject *pattern;
+} shmkit_python_gc_options;
+
+/* From a tuple (flags, kinds, older_than, pattern or None). */
+int shmkit_python_gc_options_parse(PyObject *self, PyObject *object, shmkit_python_gc_options *out);
+
+/* (list of dicts, complete, unreadable, time); the listing is freed. */
+PyObject *shmkit_python_listing(shmkit_listing *listing);
 
 /* ---- Memory (buffer.c, access.c) -------------------------------------------------------------- */
 

@@ -33,6 +33,10 @@ SHMKIT_BLOCKING(shmkit_segment_open)
 SHMKIT_BLOCKING(shmkit_segment_open_or_create)
 SHMKIT_BLOCKING(shmkit_segment_receive)
 SHMKIT_BLOCKING(shmkit_unlink)
+SHMKIT_BLOCKING(shmkit_listing_take)
+SHMKIT_BLOCKING(shmkit_listing_stat)
+SHMKIT_BLOCKING(shmkit_remove)
+SHMKIT_BLOCKING(shmkit_gc)
 SHMKIT_BLOCKING(shmkit_segment::grow)
 SHMKIT_BLOCKING(shmkit_segment::send)
 SHMKIT_BLOCKING(shmkit_segment::unlink)
@@ -146,6 +150,18 @@ type name;
   PyBuffer_Release(&given$argnum.content);
 }
 
+%typemap(in, noblock=1) const shmkit_listing_options *options (shmkit_listing_options given) {
+  if (!shmkit_python_listing_options(self, $input, &given)) SWIG_fail;
+  $1 = &given;
+}
+%typemap(in, noblock=1) const shmkit_gc_options *options (shmkit_python_gc_options given = {0}) {
+  if (!shmkit_python_gc_options_parse(self, $input, &given)) SWIG_fail;
+  $1 = &given.options;
+}
+%typemap(freearg, noblock=1) const shmkit_gc_options *options {
+  Py_XDECREF(given$argnum.pattern);
+}
+
 /* ---- Results ---------------------------------------------------------------------------------- */
 
 %typemap(out, noblock=1) shmkit_status {
@@ -167,6 +183,7 @@ type name;
 
 /* Reached only after success: the typemap of the status leaves otherwise. */
 %typemap(in, numinputs=0, noblock=1) shmkit_segment **out (shmkit_segment *made = NULL),
+                                     shmkit_listing **out (shmkit_listing *made = NULL),
                                      int *out (int made),
                                      uint32_t *out (uint32_t made),
                                      shmkit_creator *out (shmkit_creator made) {
@@ -175,6 +192,10 @@ type name;
 %typemap(argout, noblock=1) shmkit_segment **out {
   Py_DECREF($result);
   $result = shmkit_python_wrap(*$1);
+}
+%typemap(argout, noblock=1) shmkit_listing **out {
+  Py_DECREF($result);
+  $result = shmkit_python_listing(*$1);
 }
 %typemap(argout, noblock=1) int *out, uint32_t *out {
   Py_DECREF($result);
@@ -225,6 +246,8 @@ type name;
   if (PyErr_Occurred()) SWIG_fail;
 }
 void shmkit_python_register(PyObject *segment_type, PyObject *make_error);
+
+uint32_t shmkit_kinds_find(const char *name);
 
 /* ---- The object's pointer, which only code beside SWIG's runtime can reach -------------------- */
 

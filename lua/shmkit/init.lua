@@ -16,6 +16,10 @@ return {
   open_or_create = core.segment_open_or_create,
   receive = core.segment_receive,
   unlink = core.unlink,
+  list = core.listing_take,
+  stat = core.listing_stat,
+  remove = core.remove,
+  gc = core.gc,
   type_size = core.type_size,
   error_name = core.error_name,
 }

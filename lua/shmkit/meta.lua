@@ -38,6 +38,11 @@ local shmkit = {}
 ---@alias shmkit.Kind "posix"|"sysv"|"memfd"|"fd"|"file"
 ---@alias shmkit.Lifetime "persistent"|"creator"|"last"
 ---@alias shmkit.Seal "seal"|"shrink"|"grow"|"write"|"future_write"
+---@alias shmkit.InfoKind "posix"|"sysv"|"memfd"|"semaphore"|"anonymous"|"hugetlb"|"file"
+---@alias shmkit.State "unknown"|"dest"|"unlinked"|"used"|"leaked"|"locked"|"idle"
+---@alias shmkit.CreatorState "alive"|"exited"
+---@alias shmkit.Holding "held"|"not held"
+---@alias shmkit.Removal "removed"|"kept"|"failed"
 ---@alias shmkit.Element integer|number|boolean|string
 
 --- Options of create, open, open_or_create and receive. Names that are not here are an error, and
@@ -113,6 +118,153 @@ function shmkit.receive(socket, options) end
 ---@return string? message
 ---@return integer? errno
 function shmkit.unlink(address) end
+
+--- Options of list.
+---@class shmkit.ListOptions
+---@field kinds? shmkit.InfoKind|"all"|(shmkit.InfoKind|"all")[] posix, sysv and memfd if not given
+---@field names_only? boolean do not look at processes: cheap, but nobody is known to map anything,
+--- and what has no name is not found. The listing is incomplete.
+---@field no_creators? boolean do not look for the creators of files that are in use: half of the
+--- system calls of a large listing. States are the same.
+
+--- Options of stat.
+---@class shmkit.StatOptions
+---@field exact? boolean also ask the kernel whether anybody has it open, by taking a lease on it
+--- for an instant; who opens it meanwhile waits. It sees descriptors that nobody mapped, and
+--- holders in other containers; it needs to be the owner, or CAP_LEASE. Only for files that have a name.
+
+--- Options of remove.
+---@class shmkit.RemoveOptions
+---@field force? boolean also when it is in use, or when that cannot be told
+
+--- Options of gc.
+---@class shmkit.GcOptions
+---@field apply? boolean remove; without it nothing is touched
+---@field idle? boolean not only what is leaked: whatever nobody uses now
+---@field kinds? shmkit.InfoKind|shmkit.InfoKind[] posix and sysv if not given; or semaphore
+---@field older_than? integer leave alone what was made, changed, attached or the like in the
+--- last so many nanoseconds
+---@field pattern? string only addresses that match this shell pattern, "posix:/frames-*", where '*'
+--- goes for slashes too
+
+--- A process that maps a segment. What could not be found out is absent. Times are in nanoseconds
+--- since 1970, sizes in bytes.
+---@class shmkit.Mapper
+---@field pid integer as /proc shows it
+---@field start? integer in clock ticks since boot, to tell it from a later process with that PID
+---@field started? integer the same as a time
+---@field uid? integer its effective user
+---@field mappings integer how many it has of this segment
+---@field bytes integer their lengths added up, which may reach beyond the segment's end
+---@field offset? integer the lowest offset in the segment that is mapped
+---@field program? string at most 15 bytes of its name
+---@field readable boolean whether it can read
+---@field writable boolean whether it can store what others see
+
+--- A stretch of a segment that has pages.
+---@class shmkit.Extent
+---@field offset integer in bytes
+---@field length integer in bytes
+
+--- Everything about one segment. What is unknown, or does not exist for its kind, is absent. Sizes
+--- are in bytes, times in nanoseconds since 1970; stores through a mapping leave no trace in any of
+--- the times. `<shmkit/inspect.h>` says more about each.
+---@class shmkit.Info
+---@field address? string what opens it, for whoever may: "posix:/frames", "sysv:0x5eed",
+--- "file:/proc/7/fd/4" for what has no name
+---@field name? string any bytes: what its maker called it; the path of a file, also of one that
+--- is gone
+---@field kind shmkit.InfoKind
+---@field state shmkit.State whether it is needed, as far as that can be told
+---@field reason? string why it has that state; from gc and remove, why it goes or stays
+---@field dest boolean System V: marked for removal
+---@field locked boolean System V: locked into memory
+---@field last boolean its name goes with its last user: lifetime "last"
+---@field unlinked boolean no name leads to it any more
+---@field elsewhere boolean of another mount or IPC namespace: its name leads to nothing, or to
+--- something else, here
+---@field may_remove boolean the caller has the right to remove it
+---@field mode? integer permission bits
+---@field uid? integer
+---@field gid? integer
+---@field links integer names of the file; 0 for what has none
+---@field seals? table<integer|shmkit.Seal, shmkit.Seal|true> of a memfd, by stat alone: as
+--- Segment:seals gives them
+---@field device integer file system
+---@field inode integer file; System V's identifier
+---@field ipc_namespace? integer of a System V segment that is `elsewhere`
+---@field size? integer
+---@field allocated? integer bytes in memory or swap; of a file on a disk, bytes there
+---@field resident? integer bytes in memory
+---@field swapped? integer bytes in swap
+---@field huge_page? integer the size of its pages when they are huge; 0 for ordinary ones
+---@field created? integer when it was made; not of System V and on older kernels
+---@field changed? integer when its size, owner, permissions or name were changed
+---@field modified? integer when it was last written by a system call
+---@field accessed? integer when it was last read by a system call or mapped
+---@field attached? integer System V: when it was last attached
+---@field detached? integer System V: when it was last detached
+---@field attachments? integer System V: how many there are; one process may have several
+---@field last_pid? integer System V: the last process that attached or detached
+---@field locks integer file locks that are held on it
+---@field creator_state? shmkit.CreatorState whether its creator still runs
+---@field creator? shmkit.Creator who made it, only when that is certain
+---@field holding? shmkit.Holding whether anybody has it open, by stat with `exact` alone
+---@field removal? shmkit.Removal what remove, or gc with `apply`, did; "kept": it is in
+--- use, or another segment by now
+---@field mappers shmkit.Mapper[] by PID; a lower bound unless the listing is complete
+---@field mappings integer how many they have of it together
+---@field extents? shmkit.Extent[] where it has pages, by stat alone; at most the first 4096
+
+--- A snapshot of segments, by kind and then name: plain data that holds nothing of the system.
+---@class shmkit.Listing
+---@field [integer] shmkit.Info
+---@field complete boolean whether every process that could map something was looked at; if not,
+--- numbers of mappers are lower bounds
+---@field unreadable integer processes that could be seen but not looked at; there may be others
+--- that cannot even be seen
+---@field time integer when it was begun
+
+--- All shared memory there is. Looking changes nothing. Takes milliseconds, in proportion to the
+--- processes, mappings and segments there are.
+---@param options? shmkit.ListOptions
+---@return shmkit.Listing? listing
+---@return string? message
+---@return integer? errno
+function shmkit.list(options) end
+
+--- Everything about what one address leads to, with seals and extents if the caller may read it. A
+--- listing of one; "memfd:NAME" gives all memfds of that name that processes map.
+---@param address string
+---@param options? shmkit.StatOptions
+---@return shmkit.Listing? listing
+---@return string? message
+---@return integer? errno
+function shmkit.stat(address, options) end
+
+--- Remove the one segment that an address leads to, unless somebody uses it; `unlink` does not ask.
+---
+--- In use is what a process maps, attaches, locks or, of files, has open, wherever that is; what
+--- cannot be told counts as in use. Whether its creator runs does not matter. By force, POSIX
+--- segments and files lose their name and who maps them keeps the memory; a System V segment goes
+--- when nobody attaches it any more.
+---@param address string
+---@param options? shmkit.RemoveOptions
+---@return shmkit.Listing? listing the one segment as it was, with its `removal`
+---@return string? message
+---@return integer? errno EBUSY when it is in use
+function shmkit.remove(address, options) end
+
+--- Tell, and with `apply` remove, the segments that nobody needs: those whose state is "leaked".
+---
+--- Gives the candidates, each with its `reason` and what was done, its `removal`. That some could
+--- not be removed is no error. What cannot be found out counts as in use. Any number of processes
+--- may do it at once.
+---@param options? shmkit.GcOptions
+---@return shmkit.Listing? listing
+---@return string? message
+---@return integer? errno
+function shmkit.gc(options) end
 
 --- The bytes of one element of a type.
 ---@param type shmkit.Type

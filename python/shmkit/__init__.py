@@ -22,6 +22,10 @@ Functions
     open_or_create(address, size, ...)  either
     receive(socket, ...)                what Segment.send() sent over a Unix socket
     unlink(address)                     remove a name
+    list(kinds=...)                     what shared memory exists, a Listing of Info
+    stat(address)                       all about one address, a Listing too
+    remove(address, force=False)        remove one that nobody uses
+    gc(apply=False, ...)                tell or remove what nobody needs, a Listing too
     type_size(type)                     bytes of one element of a view
     error_name(errno)                   "ENOENT", "SHMKIT_ERR_RANGE"
 
@@ -53,6 +57,14 @@ Methods of a Segment, which is a context manager and a buffer
     unlink()                            remove its name
     close(strict=False)                 end the use of it
 
+A Listing is a tuple of Info: plain data, a named tuple as Creator is, with None for what is
+unknown. It has `complete`, `unreadable` and `time`.
+
+    info.address, .name, .kind, .state, .reason, .size, .resident, .uid, .mode, .created, ...
+    info.creator, .creator_state        a Creator, if it is certain who made it; "alive", "exited"
+    info.mappers                        a Mapper for each process that maps it: pid, program, ...
+    info.extents                        an Extent for each stretch that has pages, by stat()
+
 Exceptions, each an Error, which is an OSError, and what Python programs catch already
 
     ClosedError          ValueError: a segment or a descriptor is not open
@@ -67,6 +79,7 @@ Exceptions, each an Error, which is an OSError, and what Python programs catch a
     DeniedError          PermissionError, also of writing to a read-only segment
     NoSpaceError         no room on the file system, or a limit
     NoMemoryError        MemoryError
+    BusyError            it is in use, so that it is not removed
     WouldBlockError      BlockingIOError, of a socket
     TimedOutError        TimeoutError, of a socket
     SignalError          InterruptedError
@@ -75,6 +88,7 @@ Exceptions, each an Error, which is an OSError, and what Python programs catch a
 """
 
 from .errors import (
+    BusyError,
     ClosedError,
     CorruptError,
     DeniedError,
@@ -97,24 +111,46 @@ from .errors import (
     error_name,
 )
 from .factories import create, open, open_or_create, receive, unlink
+from .inspect import Extent, Info, Listing, Mapper, gc, list, remove, stat
 from .native import version as _version
 from .segment import Creator, Segment
-from .types import Address, Kind, Lifetime, TypeName, type_size
+from .types import (
+    Address,
+    CreatorState,
+    Holding,
+    InfoKind,
+    Kind,
+    Kinds,
+    Lifetime,
+    Removal,
+    State,
+    TypeName,
+    type_size,
+)
 
 __version__ = _version()
 
 __all__ = [
     "Address",
+    "BusyError",
     "ClosedError",
     "CorruptError",
     "Creator",
+    "CreatorState",
     "DeniedError",
     "Error",
     "ExistsError",
+    "Extent",
+    "Holding",
     "IncompatibleError",
+    "Info",
+    "InfoKind",
     "InvalidError",
     "Kind",
+    "Kinds",
     "Lifetime",
+    "Listing",
+    "Mapper",
     "NoMemoryError",
     "NoSpaceError",
     "NotFoundError",
@@ -122,8 +158,10 @@ __all__ = [
     "PeerPipeError",
     "PeerResetError",
     "RangeError",
+    "Removal",
     "Segment",
     "SignalError",
+    "State",
     "TimedOutError",
     "TruncatedError",
     "TypeName",
@@ -132,9 +170,13 @@ __all__ = [
     "__version__",
     "create",
     "error_name",
+    "gc",
+    "list",
     "open",
     "open_or_create",
     "receive",
+    "remove",
+    "stat",
     "type_size",
     "unlink",
 ]

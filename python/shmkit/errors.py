@@ -24,7 +24,7 @@ class Error(OSError):
 
     What has no class of its own is this one, by errno: ELOOP for a symbolic link in place of a
     segment, ESTALE when other code closed a segment's descriptor and it could not be found again,
-    EBUSY, EMFILE and others.
+    EMFILE and others.
     """
 
     def __str__(self) -> str:
@@ -85,6 +85,10 @@ class NoMemoryError(Error, MemoryError):
     """No memory, address space, or room in the memory cgroup; the message names the limit."""
 
 
+class BusyError(Error):
+    """It is in use, or nobody can tell that it is not; the message says by whom."""
+
+
 class WouldBlockError(Error, BlockingIOError):
     """A socket that does not block is not ready."""
 
@@ -126,6 +130,7 @@ _BY_ERRNO: dict[int, type[Error]] = {
     errno.EDQUOT: NoSpaceError,
     errno.EFBIG: NoSpaceError,
     errno.ENOMEM: NoMemoryError,
+    errno.EBUSY: BusyError,
     errno.EAGAIN: WouldBlockError,
     errno.ETIMEDOUT: TimedOutError,
     errno.EINTR: SignalError,

@@ -47,6 +47,11 @@ def seal_bits(names: collections.abc.Iterable[object]) -> int:
     return bits
 
 
+def seal_names(bits: int) -> frozenset[str]:
+    """The names of seals."""
+    return frozenset(name for name, bit in _SEALS.items() if bits & bit)
+
+
 class Creator(typing.NamedTuple):
     """Who made a segment, as its maker wrote it down: provenance, not proof.
 
@@ -149,8 +154,7 @@ class Segment(native.Segment):
     @property
     def seals(self) -> frozenset[str]:
         """Names of a memfd's seals: what nobody can do any more. See seal()."""
-        bits = self._seals()
-        return frozenset(name for name, bit in _SEALS.items() if bits & bit)
+        return seal_names(self._seals())
 
     def seal(self, *seals: str | collections.abc.Iterable[str]) -> None:
         """Promise for a memfd what nobody can take back, by names or one iterable of names.

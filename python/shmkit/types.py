@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Types of elements, and types of arguments for annotations."""
 
+import collections.abc
 import os
 from typing import Literal, Union
 
@@ -12,6 +13,14 @@ Lifetime = Literal["persistent", "creator", "last"]
 TypeName = Literal[
     "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "bool", "char"
 ]
+
+# Of listings.
+InfoKind = Literal["posix", "sysv", "memfd", "semaphore", "anonymous", "hugetlb", "file"]
+Kinds = Union[InfoKind, Literal["all"], collections.abc.Iterable[Union[InfoKind, Literal["all"]]]]
+State = Literal["unknown", "dest", "unlinked", "used", "leaked", "locked", "idle"]
+CreatorState = Literal["alive", "exited"]
+Holding = Literal["held", "not held"]
+Removal = Literal["removed", "kept", "failed"]
 
 
 def type_size(type: TypeName) -> int:

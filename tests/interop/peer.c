@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <shmkit/shmkit.h>
+#include "peer.h"
 
 enum { SEGMENTS = 8 };
 
@@ -20,13 +20,13 @@ static shmkit_segment *segments[SEGMENTS];
 
 /* ---- Words ---------------------------------------------------------------------------------- */
 
-static char *next(void) {
+char *next(void) {
   static char none[1];
   char *word = strtok(NULL, " \n"); /* NOLINT(concurrency-mt-unsafe): one thread */
   return word != NULL ? word : none;
 }
 
-static uint64_t next_number(void) {
+uint64_t next_number(void) {
   return strtoull(next(), NULL, 10);
 }
 
@@ -34,8 +34,7 @@ static shmkit_segment **next_slot(void) {
   return &segments[next_number() % SEGMENTS];
 }
 
-/* Decode a hexadecimal word in place; returns how many bytes. A NUL follows them. */
-static size_t unhex(char *word) {
+size_t unhex(char *word) {
   size_t length = 0;
   for (const char *from = word; from[0] != '\0' && from[0] != '-'; from += 2) {
     const char digits[] = {from[0], from[1], '\0'};
@@ -347,13 +346,29 @@ static shmkit_status set(void) {
 static const struct {
   const char *name;
   shmkit_status (*run)(void);
-} commands[] = {{"create", create},    {"open", open_it},      {"open_or_create", open_or_create},
-                {"receive", receive},  {"send", send_it},      {"unlink_address", unlink_address},
-                {"unlink", unlink_it}, {"close", close_it},    {"refresh", refresh},
-                {"grow", grow},        {"seal", seal},         {"seals", seals},
-                {"fileno", fileno_of}, {"creator", creator},   {"info", info},
-                {"read", read_bytes},  {"write", write_bytes}, {"get", get},
-                {"set", set}};
+} commands[] = {{"create", create},
+                {"open", open_it},
+                {"open_or_create", open_or_create},
+                {"receive", receive},
+                {"send", send_it},
+                {"unlink_address", unlink_address},
+                {"unlink", unlink_it},
+                {"close", close_it},
+                {"refresh", refresh},
+                {"grow", grow},
+                {"seal", seal},
+                {"seals", seals},
+                {"fileno", fileno_of},
+                {"creator", creator},
+                {"info", info},
+                {"read", read_bytes},
+                {"write", write_bytes},
+                {"get", get},
+                {"set", set},
+                {"list", list},
+                {"stat", stat_it},
+                {"remove", remove_it},
+                {"gc", gc}};
 
 /* Output waits in the buffer: "ok" is taken for granted until the status says otherwise. */
 static shmkit_status execute(const char *name) {

@@ -72,6 +72,12 @@ local function float(word)
   return special == "nan" and 0 / 0 or sign == "-" and -math.huge or math.huge
 end
 
+local function seal_bits(found)
+  local bits = 0
+  for bit, name in ipairs(SEALS) do bits = bits | (found[name] and 1 << bit - 1 or 0) end
+  return bits
+end
+
 -- Opens into a slot; passes nil and the error on.
 local function keep(slot, segment, ...)
   if segment then segments[slot] = segment return true end
@@ -128,9 +134,7 @@ end
 function commands.seals(slot)
   local found, message, errno = segments[slot]:seals()
   if not found then return nil, message, errno end
-  local bits = 0
-  for bit, name in ipairs(SEALS) do bits = bits | (found[name] and 1 << bit - 1 or 0) end
-  return bits
+  return seal_bits(found)
 end
 
 function commands.fileno(slot)
@@ -194,6 +198,88 @@ function commands.set(slot, type, offset, count, ...)
     end
   end
   return true
+end
+
+-- One field as a word.
+local function say(name, value)
+  if value == nil then value = "none"
+  elseif type(value) == "string" then value = to_hex(value)
+  elseif type(value) == "table" then value = #value
+  end
+  return ("%s=%s"):format(name, value)
+end
+
+local function add(words, fields, prefix, record)
+  for _, field in ipairs(fields) do
+    words[#words + 1] = say(prefix .. field, record[field])
+  end
+end
+
+-- What has a field and says nothing has no key: here they are.
+local MAPPER <const> = {
+  "pid", "start", "started", "uid", "mappings", "bytes", "offset", "program", "readable",
+  "writable",
+}
+local EXTENT <const> = { "offset", "length" }
+local INFO <const> = {
+  "address", "name", "kind", "state", "reason", "dest", "locked", "last", "unlinked", "elsewhere",
+  "may_remove", "mode", "uid", "gid", "links", "device", "inode", "ipc_namespace", "size",
+  "allocated", "resident", "swapped", "huge_page", "created", "changed", "modified", "accessed",
+  "attached", "detached", "attachments", "last_pid", "locks", "creator_state", "holding", "removal",
+  "mappers", "mappings", "extents",
+}
+
+local function describe(listing, name)
+  local words = { say("complete", listing.complete), say("unreadable", listing.unreadable) }
+  for _, info in ipairs(listing) do
+    if not name or name == "" or info.name == name then
+      add(words, INFO, "", info)
+      words[#words + 1] = say("creator", info.creator and info.creator.pid)
+      words[#words + 1] = say("seals", info.seals and seal_bits(info.seals))
+      for i, mapper in ipairs(info.mappers) do
+        add(words, MAPPER, ("mapper%d."):format(i - 1), mapper)
+      end
+      for i, extent in ipairs(info.extents or {}) do
+        add(words, EXTENT, ("extent%d."):format(i - 1), extent)
+      end
+      words[#words + 1] = "end"
+    end
+  end
+  return table.concat(words, " ")
+end
+
+-- Options that are flags, by name.
+local function flags(...)
+  local options = {}
+  for _, name in ipairs {...} do options[name] = true end
+  return options
+end
+
+local function described(name, listing, message, errno)
+  if not listing then return nil, message, errno end
+  return describe(listing, name)
+end
+
+function commands.list(name, kinds, ...)
+  local options = flags(...)
+  options.kinds = kinds ~= "-" and split(kinds) or nil
+  return described(from_hex(name), shm.list(options))
+end
+
+function commands.stat(address, exact)
+  return described(nil, shm.stat(from_hex(address), { exact = exact ~= nil }))
+end
+
+function commands.remove(address, force)
+  return described(nil, shm.remove(from_hex(address), { force = force ~= nil }))
+end
+
+function commands.gc(pattern, kinds, older_than, ...)
+  local options = flags(...)
+  options.pattern = from_hex(pattern)
+  options.kinds = kinds ~= "-" and split(kinds) or nil
+  options.older_than = integer(older_than)
+  return described(nil, shm.gc(options))
 end
 
 -- What was raised, without the place and Lua's words about arguments: what C says.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """peer.c in Python: shmkit for the tests between languages. peers.py speaks to it."""
 
+import os
 import sys
 
 import shmkit
@@ -116,7 +117,63 @@ def set_(slot, type, offset, count, *words):
             view[index] = convert(word)
 
 
+SEAL_BITS = {name: 1 << bit for bit, name in enumerate(SEALS)}
+
+
+def say(name, value):
+    """One field as a word."""
+    if value is None:
+        said = "none"
+    elif isinstance(value, bool):
+        said = str(value).lower()
+    elif isinstance(value, str):
+        said = to_hex(value.encode(errors="surrogateescape"))
+    elif isinstance(value, frozenset):
+        said = sum(SEAL_BITS[seal] for seal in value)
+    elif isinstance(value, shmkit.Creator):
+        said = value.pid
+    elif isinstance(value, tuple):
+        said = len(value)
+    else:
+        said = int(value)
+    return f"{name}={said}"
+
+
+def describe(listing, name=""):
+    words = [say("complete", listing.complete), say("unreadable", listing.unreadable)]
+    for info in listing:
+        if name and info.name != name:
+            continue
+        words += [say(field, value) for field, value in info._asdict().items()]
+        for part, items in (("mapper", info.mappers), ("extent", info.extents or ())):
+            for index, item in enumerate(items):
+                fields = item._asdict().items()
+                words += [say(f"{part}{index}.{field}", value) for field, value in fields]
+        words.append("end")
+    return words
+
+
+def kinds_of(word):
+    return None if word == "-" else word.split(",")
+
+
+def list_(name, kinds, *flags):
+    options = dict.fromkeys(flags, True)
+    wanted = os.fsdecode(from_hex(name))
+    return describe(shmkit.list(kinds=kinds_of(kinds), **options), wanted)
+
+
+def gc(pattern, kinds, older_than, *flags):
+    options = dict.fromkeys(flags, True)
+    options["older_than"] = int(older_than)
+    return describe(shmkit.gc(pattern=from_hex(pattern), kinds=kinds_of(kinds), **options))
+
+
 COMMANDS = {
+    "list": list_,
+    "stat": lambda address, *exact: describe(shmkit.stat(from_hex(address), exact=bool(exact))),
+    "remove": lambda address, *force: describe(shmkit.remove(from_hex(address), force=bool(force))),
+    "gc": gc,
     "create": create,
     "open": open_,
     "open_or_create": open_or_create,

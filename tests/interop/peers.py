@@ -193,6 +193,38 @@ class Peer:
         words = (_text(type, value) for value in values)
         self.call("set", slot, type, offset, len(values), *words)
 
+    def _listing(self, *words: object) -> list[dict[str, str]]:
+        """For each segment, its fields and those of the listing, as words."""
+        found: list[dict[str, str]] = []
+        whole: dict[str, str] = {}
+        fields = whole
+        for word in self.call(*words):
+            if word == "end":
+                found.append({**whole, **fields})
+                fields = {}
+                continue
+            name, value = word.split("=")
+            if name == "address":
+                fields = {}
+            assert name not in fields
+            fields[name] = value
+        return found
+
+    def list(self, name: str, kinds: str = "-", *flags: str) -> list[dict[str, str]]:
+        """What has that name."""
+        return self._listing("list", _encode(name), kinds, *flags)
+
+    def stat(self, address: bytes | str, *exact: str) -> list[dict[str, str]]:
+        return self._listing("stat", _encode(address), *exact)
+
+    def remove(self, address: bytes | str, *force: str) -> list[dict[str, str]]:
+        return self._listing("remove", _encode(address), *force)
+
+    def gc(
+        self, pattern: str, *flags: str, kinds: str = "-", older_than: int = 0
+    ) -> list[dict[str, str]]:
+        return self._listing("gc", _encode(pattern), kinds, older_than, *flags)
+
     def kill(self) -> None:
         """SIGKILL: no code of the peer's runs any more."""
         self._process.kill()

@@ -35,6 +35,10 @@ def make(path: str, size: int = 64) -> None:
     Path("/dev/shm", path).write_bytes(bytes(size))
 
 
+def link(name: str) -> None:
+    Path("/dev/shm", name).symlink_to("/etc/hosts")
+
+
 def directory(name: str) -> None:
     Path("/dev/shm", name).mkdir()
 
@@ -70,7 +74,7 @@ CASES = [
     Case(
         "link",
         errno.ELOOP,
-        lambda p, n: first(os.symlink("/etc/hosts", f"/dev/shm/{n}"), p.open(1, n)),
+        lambda p, n: first(link(n), p.open(1, n)),
     ),
     Case("unlink directory", errno.EPROTO, lambda p, n: first(directory(n), p.unlink_address(n))),
     Case("owner of sysv", errno.EOPNOTSUPP, lambda p, n: p.open(1, "sysv:1", any_owner=True)),
@@ -89,6 +93,20 @@ CASES = [
     ),
     Case("seals of a name", errno.EOPNOTSUPP, lambda p, n: p.create(1, n, 64, seals="grow")),
     Case("long content", errno.EINVAL, lambda p, n: p.create(1, n, 4, content=b"hello")),
+    # Listings.
+    Case("stat nothing", errno.EINVAL, lambda p, n: p.stat("")),
+    Case("stat absent", errno.ENOENT, lambda p, n: p.stat(n)),
+    Case("stat absent sysv", errno.ENOENT, lambda p, n: p.stat("sysv:0x7fffabcd")),
+    Case("stat absent memfd", errno.ENOENT, lambda p, n: p.stat(f"memfd:{n}")),
+    Case("stat closed", errno.EBADF, lambda p, n: p.stat("fd:999")),
+    Case("stat directory", errno.EPROTO, lambda p, n: first(directory(n), p.stat(n))),
+    Case("stat link", errno.ELOOP, lambda p, n: first(link(n), p.stat(n))),
+    Case("remove slash", errno.EINVAL, lambda p, n: p.remove("a/b")),
+    Case("remove absent", errno.ENOENT, lambda p, n: p.remove(n)),
+    Case("remove link", errno.ELOOP, lambda p, n: first(link(n), p.remove(n, "force"))),
+    Case("remove memfd", errno.EOPNOTSUPP, lambda p, n: p.remove("memfd:x", "force")),
+    Case("remove used", errno.EBUSY, lambda p, n: first(p.create(1, n, 64), p.remove(n))),
+    Case("gc of memfds", errno.EINVAL, lambda p, n: p.gc("*", kinds="memfd")),
     # Use.
     Case("read outside", errno.ERANGE, lambda p, n: first(memfd(p), p.read(1, 60, 5))),
     Case("read far", errno.ERANGE, lambda p, n: first(memfd(p), p.read(1, 1 << 62, 1))),
@@ -129,7 +147,9 @@ def remove(path: Path) -> None:
 
 def comparable(message: str) -> str:
     """A message without what may differ."""
-    return re.sub(r"sysv:id=\d+", "sysv:id=0", message)
+    message = re.sub(r"sysv:id=\d+", "sysv:id=0", message)
+    # Who has it in use.
+    return re.sub(r"process \d+ \(.*?\)", "process 0 (peer)", message)
 
 
 def failure(case: Case, language: str, start: PeerStarter, name: str) -> Failed:

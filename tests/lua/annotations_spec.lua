@@ -68,6 +68,14 @@ describe("the annotations", function()
                 fields(text, "shmkit%.Options", "%?"))
     assert.same(known(function() seg:send(0, { [""] = 1 }) end),
                 fields(text, "shmkit%.SendOptions", "%?"))
+    for call, class in pairs { list = "List", gc = "Gc" } do
+      assert.same(known(function() shm[call] { [""] = 1 } end),
+                  fields(text, "shmkit%." .. class .. "Options", "%?"))
+    end
+    for call, class in pairs { stat = "Stat", remove = "Remove" } do
+      assert.same(known(function() shm[call]("x", { [""] = 1 }) end),
+                  fields(text, "shmkit%." .. class .. "Options", "%?"))
+    end
   end)
 
   it("declare what is known of a creator", function()
@@ -76,6 +84,17 @@ describe("the annotations", function()
                                fields(text, "shmkit%.Creator", "%?")
     for name in pairs(creator or {}) do assert.is_true(required[name] or optional[name], name) end
     for name in pairs(required) do assert.is_not_nil((creator or required)[name], name) end
+  end)
+
+  it("declare what is known of a segment and of its mappers", function()
+    local function check(record, class)
+      local required, optional = fields(text, class, ""), fields(text, class, "%?")
+      for name in pairs(record) do assert.is_true(required[name] or optional[name], name) end
+      for name in pairs(required) do assert.is_not_nil(record[name], name) end
+    end
+    local listing = assert(shm.stat("memfd:annotations"))
+    check(listing[1], "shmkit%.Info")
+    check(listing[1].mappers[1], "shmkit%.Mapper")
   end)
 
   it("name every type, seal and lifetime", function()
@@ -95,6 +114,7 @@ describe("the annotations", function()
       return table.concat(found, " ")
     end
     assert.equal(known(function() seg:seal { "" } end), names("Seal"))
+    assert.equal(known(function() shm.list { kinds = "" } end), "all " .. names("InfoKind"))
     assert.equal(known(function() shm.create("x", 1, { lifetime = "" }) end), names("Lifetime"))
     for name in names("Type"):gmatch("%S+") do assert.is_true(shm.type_size(name) > 0) end
     assert.equal(12, select(2, names("Type"):gsub("%S+", "")))

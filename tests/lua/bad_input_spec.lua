@@ -53,6 +53,8 @@ describe("an address", function()
       support.raises(function() return shm.open(address) end, hint, "open " .. what)
       support.raises(function() return shm.open_or_create(address, 1) end, hint, "o_o_c " .. what)
       support.raises(function() return shm.unlink(address) end, hint, "unlink " .. what)
+      support.raises(function() return shm.stat(address) end, hint, "stat " .. what)
+      support.raises(function() return shm.remove(address) end, hint, "remove " .. what)
     end
   end)
 
@@ -305,7 +307,7 @@ end)
 
 describe("a lack of room", function()
   it("is an error of create that names the limit, and leaves nothing", function()
-    local output, how, code = support.run([[
+    local output = support.run_in_own_place([[
       local lfs, shm = require "lfs", require "shmkit"
       local seg, message, errno = shm.create("too-large", 1 << 20)
       assert(seg == nil and shm.error_name(errno) == "ENOSPC", message)
@@ -315,12 +317,10 @@ describe("a lack of room", function()
       local done, _, why = small:grow(1 << 20)
       assert(done == nil and shm.error_name(why) == "ENOSPC")
       assert(#small == 65536 and small:write(0, ("x"):rep(65536)))
-    ]], nil, "unshare --mount --propagation=unchanged sh -c 'mount --make-private /dev/shm && "
-      .. "mount -t tmpfs -o size=256k none /dev/shm || exit 99; $0 $@'")
-    if code == 99 or output:find("^unshare:") then
+    ]], "256k")
+    if not output then
       return support.skip(pending, "mounting in a namespace is not permitted")
     end
-    assert.equal("exit 0", how .. " " .. code, output)
     assert.matches("256", output, 1, true)
   end)
 end)

@@ -112,6 +112,20 @@ function support.run(text, argument, inside)
   return output, how, code
 end
 
+--- The same in mount and IPC namespaces of its own, with a /dev/shm of that size. What it prints,
+--- or nil when that is not permitted.
+function support.run_in_own_place(text, size)
+  local as = process.uid() == 0 and "" or "--map-root-user"
+  local command = "unshare --mount --ipc --propagation=unchanged %s sh -c 'mount --make-private "
+    .. "/dev/shm && mount -t tmpfs -o size=%s none /dev/shm || exit 99; $0 $@'"
+  local output, how, code = support.run(text, nil, command:format(as, size))
+  if code == 99 or output:find("^unshare:") then
+    return nil
+  end
+  assert(how == "exit" and code == 0, ("%s %d: %s"):format(how, code, output))
+  return output
+end
+
 --- `call` raises an error that contains `text`, and that names a line of Lua.
 function support.raises(call, text, what)
   local ok, message = pcall(call)

@@ -13,10 +13,11 @@ COMMENT_OR_STRING = re.compile(r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*\"""", r
 
 
 def called(language: str) -> set[str]:
-    """The names that are called in what SWIG generated and in the C code beside its interface."""
+    """The names that are called in what SWIG generated and in the C code beside its interfaces."""
     wrappers = list(BUILD.rglob(f"*{language.upper()}_wrap.c"))
     assert wrappers, "SWIG generated nothing"
-    by_hand = (SOURCE / "bindings" / language).glob("*.c")
+    bindings = SOURCE / "bindings"
+    by_hand = [*bindings.glob("*.c"), *(bindings / language).glob("*.c")]
     return {
         name
         for path in [*wrappers, *by_hand]

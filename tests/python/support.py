@@ -44,6 +44,47 @@ def unique_key() -> int:
     return 0x40000000 | (os.getpid() & 0x3FFFFF) << 8 | next(_numbers) & 0xFF
 
 
+# The propagation of / cannot be changed in a chroot; that of /dev/shm is what matters.
+_NAMESPACE = ["unshare", "--mount", "--ipc", "--propagation=unchanged"]
+if os.geteuid() != 0:
+    _NAMESPACE.append("--map-root-user")
+_MOUNT = 'mount --make-private /dev/shm && mount -t tmpfs -o size={} tmpfs /dev/shm && exec "$@"'
+
+
+def run_in_own_place(code: str, size: str) -> str:
+    """What a new interpreter prints in mount and IPC namespaces of its own, with a /dev/shm of that
+    size. It must not make a noise or fail."""
+    sandbox = [*_NAMESPACE, "sh", "-c", _MOUNT.format(size), "sh"]
+    if subprocess.run([*sandbox, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip(NO_MOUNTS)
+    done = subprocess.run(
+        [*sandbox, sys.executable, "-X", "faulthandler", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@contextlib.contextmanager
+def another_process(code: str, *arguments: str | int) -> Iterator[int]:
+    """A new interpreter that has run the code and then stays. Its PID."""
+    text = f"import sys\n{code}\nprint('ready', flush=True)\nsys.stdin.read()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", text, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield process.pid
+    finally:
+        process.communicate()
+    assert process.returncode == 0
+
+
 def run_python(code: str, *arguments: str | int, **environment: str) -> str:
     """What a new interpreter prints. It must not make a noise or fail."""
     done = subprocess.run(

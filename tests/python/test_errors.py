@@ -19,6 +19,8 @@ CALLS: dict[str, Any] = {
     "open": shmkit.open,
     "open_or_create": lambda address: shmkit.open_or_create(address, 1),
     "unlink": shmkit.unlink,
+    "stat": shmkit.stat,
+    "remove": shmkit.remove,
 }
 
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
@@ -396,7 +398,7 @@ def test_errors_can_be_pickled(name: str) -> None:
 def test_every_error_is_one_of_shmkit_and_of_the_system() -> None:
     classes = [value for value in vars(shmkit).values() if isinstance(value, type)]
     errors = [value for value in classes if issubclass(value, BaseException)]
-    assert len(errors) == 19
+    assert len(errors) == 20
     for error in errors:
         assert issubclass(error, shmkit.Error)
         assert issubclass(error, OSError)

@@ -3,32 +3,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
-import pytest
 import support
-
-# The propagation of / cannot be changed in a chroot; that of /dev/shm is what matters.
-NAMESPACE = ["unshare", "--mount", "--propagation=unchanged"]
-if os.geteuid() != 0:
-    NAMESPACE.append("--map-root-user")
-MOUNT = 'mount --make-private /dev/shm && mount -t tmpfs -o size=256k tmpfs /dev/shm && exec "$@"'
 
 
 def run_on_tiny_tmpfs(code: str) -> str:
-    sandbox = [*NAMESPACE, "sh", "-c", MOUNT, "sh"]
-    if subprocess.run([*sandbox, "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip(support.NO_MOUNTS)
-    done = subprocess.run(
-        [*sandbox, sys.executable, "-X", "faulthandler", "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    return support.run_in_own_place(code, "256k")
 
 
 def test_no_room_is_an_error_of_create_and_leaves_nothing() -> None:

@@ -18,7 +18,8 @@ PACKAGE = Path(shmkit.__file__).parent
 # What stubtest is wrong about, and why.
 ALLOWED = r"""
 # It takes a Literal of several values for a Union.
-shmkit\.((factories|segment|types)\.)?(Kind|Lifetime|TypeName)
+shmkit\.((factories|inspect|segment|types)\.)?((Info)?Kind|Lifetime|TypeName|State)
+shmkit\.((inspect|types)\.)?(CreatorState|Holding|Removal|Kinds)
 # How the annotations say "is a buffer"; the method itself came with Python 3.12.
 shmkit\.native\.Segment\.__buffer__
 # Newer versions want it marked as a base that excludes others; older ones do not know the mark.
@@ -29,7 +30,7 @@ USER = """
 import numpy
 import os
 import shmkit
-from typing import Any, Dict, FrozenSet, Optional, Tuple
+from typing import Any, Dict, FrozenSet, List, Optional, Tuple
 
 def use(lifetime: shmkit.Lifetime, type: shmkit.TypeName, path: "os.PathLike[str]") -> None:
     with shmkit.create("frames", 1 << 20, capacity=1 << 24, lifetime=lifetime) as segment:
@@ -48,6 +49,15 @@ def use(lifetime: shmkit.Lifetime, type: shmkit.TypeName, path: "os.PathLike[str
         index: Dict[shmkit.Segment, int] = {segment: 1}
         descriptor: int = segment.fileno()
     shmkit.open(path, readonly=True).close(strict=True)
+    listing: shmkit.Listing = shmkit.list(kinds=["posix", "memfd"], names_only=True)
+    leaked: shmkit.Listing = shmkit.gc(pattern=b"posix:/x", kinds="posix", older_than=1)
+    for info in listing + shmkit.stat(path, exact=True) + leaked:
+        kind: shmkit.InfoKind = info.kind
+        memory: Optional[int] = info.resident
+        users: List[int] = [mapper.pid for mapper in info.mappers]
+        by: Optional[shmkit.Creator] = info.creator
+    whole: bool = listing.complete
+    first: shmkit.Info = listing[0]
     try:
         shmkit.unlink(b"frames")
     except shmkit.Error as error:
@@ -66,6 +76,12 @@ shmkit.create("frames")
 shmkit.create("frames", 1, lifetime="forever")
 segment.nonesuch
 segment[0.5]
+shmkit.list(kinds=["posics"])
+shmkit.list("posix")
+shmkit.gc(older_than=1.5)
+shmkit.stat("frames").size
+shmkit.stat("frames")[0].size + 1
+shmkit.list().complete = True
 """
 
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the peer in C share. */
+#ifndef SHMKIT_TESTS_INTEROP_PEER_H
+#define SHMKIT_TESTS_INTEROP_PEER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shmkit/shmkit.h>
+
+/* The next word of the command, "" after the last; and as a number. */
+char *next(void);
+uint64_t next_number(void);
+
+/* Decode a hexadecimal word in place; returns how many bytes. A NUL follows them. */
+size_t unhex(char *word);
+
+/* ---- Commands: each prints its results after "ok" ---------------------------------------------- */
+
+shmkit_status list(void);
+shmkit_status stat_it(void);
+shmkit_status remove_it(void);
+shmkit_status gc(void);
+
+#endif
