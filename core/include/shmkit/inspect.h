@@ -20,7 +20,8 @@
  *
  * UNKNOWN is told apart from none: sizes and counts are SHMKIT_UNKNOWN, IDs of users
  * SHMKIT_UNKNOWN_ID, times SHMKIT_UNKNOWN_TIME, PIDs 0. Sizes are in bytes, times in nanoseconds
- * since 1970 in UTC. Stores through a mapping leave no trace in any of the times.
+ * since 1970 in UTC. Stores through a mapping leave no trace in the times, but for the first one
+ * into a page, which may.
  *
  * A CREATOR is named only when it is certain to be the process that made the segment: by the stamp
  * that shmkit leaves, or for System V by its PID when the process with that PID is older than the
