@@ -14,7 +14,7 @@ enum { EXIT_USAGE = 2, EXIT_NOT_FOUND = 3, EXIT_IN_USE = 4 };
 
 struct command {
   const char *name;
-  /* One line, for the list of commands. */
+  /* One line, for the list of commands; NULL for what is not in it. */
   const char *summary;
   const struct argp *argp;
   /* argv[0] is "shmkit NAME". Gives the exit status. */
@@ -22,11 +22,17 @@ struct command {
   /* The words that the option with this key takes, or that are arguments for 0, ending with NULL;
    * NULL when they are free. May be NULL. */
   const char *const *(*choices)(int key);
-  /* Arguments are addresses of segments. */
+  /* Arguments are addresses of segments: those that are called ADDRESS in the parser's
+   * `args_doc`. */
   bool takes_addresses;
 };
 
+/* All of them, ending with NULL; the one with that name, or NULL. */
+extern const struct command *const commands[];
+const struct command *command_find(const char *name);
+
 extern const struct command command_cat;
+extern const struct command command_complete;
 extern const struct command command_create;
 extern const struct command command_explain;
 extern const struct command command_gc;

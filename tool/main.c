@@ -9,23 +9,16 @@
 #include "report.h"
 #include "text.h"
 
-static const struct command *const commands[] = {
-    &command_ls,
-    &command_stat,
-    &command_cat,
-    &command_write,
-    &command_create,
-    &command_rm,
-    &command_gc,
-    &command_limits,
-    &command_explain,
+const struct command *const commands[] = {
+    &command_ls,      &command_stat,     &command_cat, &command_write,
+    &command_create,  &command_rm,       &command_gc,  &command_limits,
+    &command_explain, &command_complete, NULL,
 };
-enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 const char *argp_program_version = "shmkit " SHMKIT_VERSION;
 
-static const struct command *find(const char *name) {
-  for (size_t i = 0; i < COMMAND_COUNT; i++) {
+const struct command *command_find(const char *name) {
+  for (size_t i = 0; commands[i] != NULL; i++) {
     if (strcmp(commands[i]->name, name) == 0) return commands[i];
   }
   return NULL;
@@ -42,7 +35,7 @@ static int run(const struct command *command, int argc, char **argv) {
 }
 
 static const struct command *find_or_leave(const struct argp_state *state, const char *name) {
-  const struct command *command = find(name);
+  const struct command *command = command_find(name);
   if (command == NULL) argp_error(state, "there is no command '%s'", name);
   return command;
 }
@@ -74,7 +67,8 @@ static char *describe(int key, const char *text, void *input) {
   size_t size = 0;
   FILE *out = must(open_memstream(&list, &size));
   (void)fputs("Commands:\n", out);
-  for (size_t i = 0; i < COMMAND_COUNT; i++) {
+  for (size_t i = 0; commands[i] != NULL; i++) {
+    if (commands[i]->summary == NULL) continue;
     (void)fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
   }
   (void)fputs(

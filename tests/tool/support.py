@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -106,6 +107,19 @@ def on_a_terminal(*arguments: str, environment: dict[str, str] | None = None) ->
     os.close(master)
     assert process.wait(DEADLINE) == 0
     return text.decode(errors="replace")
+
+
+def commands() -> list[str]:
+    """The names of all commands."""
+    text = run("--help").out.partition("Commands:\n")[2]
+    return re.findall(r"^  (\w+) ", text, re.MULTILINE)
+
+
+def options(*command: str) -> set[str]:
+    """The options that a command's help lists: "-k", "--kind"."""
+    lines = re.findall(r"^ +(-.*)", run(*command, "--help").out, re.MULTILINE)
+    both = [re.match(r"(-\S(?=[ ,]|$))?(?:, )?(--[\w-]+)?", line) for line in lines]
+    return {option for match in both if match for option in match.groups() if option}
 
 
 def found(address: str | bytes, *arguments: str) -> dict[str, Any]:
