@@ -187,6 +187,30 @@ def test_trying_things_out_leaves_nothing_in_dev_shm() -> None:
         assert "left:" not in result.err
 
 
+# Called in the middle of it, it kills the command, which may have a shell in between.
+KILLER = """#!/bin/sh
+process=$PPID
+while read -r name </proc/$process/comm && [ "$name" != shmkit ]; do
+  while read -r key value; do
+    if [ "$key" = PPid: ]; then parent=$value; fi
+  done </proc/$process/status
+  process=$parent
+done
+kill -s "$KILL_BY" "$process"
+"""
+
+
+@pytest.mark.parametrize("signal", ["KILL", "INT", "TERM"])
+def test_nothing_is_left_when_it_is_killed_half_way(signal: str, tmp_path: Path) -> None:
+    (tmp_path / "cat").write_text(KILLER)
+    (tmp_path / "cat").chmod(0o755)
+    show = f"export KILL_BY={signal}; {EMPTY}; trap 'echo $? >&2; ls -A /dev/shm >&2' EXIT"
+    show += f'; set -- env PATH={tmp_path}:$PATH "$@"'
+    result = inside(show, "explain", "echo")
+    numbers = {"KILL": 9, "INT": 2, "TERM": 15}
+    assert result.err.split()[-1] == str(128 + numbers[signal])
+
+
 def test_sigbus_comes_behind_the_last_page_of_the_file_and_not_before() -> None:
     text = run("explain", "sigbus").out
     page = mmap.PAGESIZE

@@ -18,8 +18,8 @@
  * can reclaim counts as free, a control group's `free` includes the swap it may use, and of a
  * /dev/shm that the caller may not write to nothing is free for him.
  *
- * Not among them: quotas of users on a tmpfs, limits of control groups on huge pages, and the size
- * of a 32-bit process's address space.
+ * Not among them: quotas of users on a tmpfs, limits of control groups on huge pages, a control
+ * group's memory.high, which slows down instead, and the size of a 32-bit process's address space.
  *
  * FORK. A list is memory like any other: the child has its own copy.
  */
