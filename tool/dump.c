@@ -118,8 +118,9 @@ static void raw_end(struct dump *self) {
 /* ---- Hexadecimal ---------------------------------------------------------------------------- */
 
 static char *put_hex(char *to, uint64_t value, unsigned digits) {
+  static const char digit[] = "0123456789abcdef";
   for (unsigned shift = digits * 4; shift > 0; shift -= 4) {
-    *to++ = "0123456789abcdef"[value >> (shift - 4) & 15];
+    *to++ = digit[value >> (shift - 4) & 15];
   }
   return to;
 }
@@ -142,7 +143,9 @@ static void put_line(const struct dump *self) {
   }
   to = stpcpy(to, "  |");
   for (size_t i = 0; i < self->held_length; i++) {
-    *to++ = self->held[i] >= ' ' && self->held[i] < 0x7f ? self->held[i] : '.';
+    char shown = self->held[i];
+    if (shown < ' ' || shown > '~') shown = '.';
+    *to++ = shown;
   }
   to = stpcpy(to, "|\n");
   put(line, (size_t)(to - line));

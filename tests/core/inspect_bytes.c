@@ -83,7 +83,7 @@ END_TEST
 START_TEST(what_has_no_name_is_reached_through_who_maps_it) {
   int file = make_file(name(), 4096);
   char *memory = map_file(file, 4096), address[64];
-  memcpy(memory, "nameless", 8);
+  (void)strcpy(memory, "nameless");
   ck_assert_int_eq(unlink(path_of(name())), 0);
   (void)snprintf(address, sizeof address, "fd:%d", file);
   int fd = open_listed(address);
@@ -110,7 +110,7 @@ START_TEST(system_v_is_read_without_attaching_or_refused) {
   assert_fails(SHMKIT_ERR_UNSUPPORTED, shmkit_listing_open(listing, 0, &fd));
   shmkit_listing_free(listing);
   char *memory = shmat(id, NULL, 0);
-  memcpy(memory + 8192, "hello", 5);
+  (void)strcpy(memory + 8192, "hello");
   ck_assert_int_eq(shmctl(id, IPC_STAT, &before), 0);
   listing = look_at(sysv_address(), 0);
   shmkit_status status = shmkit_listing_open(listing, 0, &fd);

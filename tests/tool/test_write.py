@@ -265,7 +265,7 @@ AFTERWARDS = ("sh", "-c", '"$@"; echo "$?"; stat -c %s /dev/shm/x', "sh")
 
 
 def test_a_sparse_segment_without_room_is_a_message_not_a_signal(own_place: None) -> None:
-    script = "mount -o remount,size=256k /dev/shm && truncate -s 4M /dev/shm/x"
+    script = "mount -t tmpfs -o size=256k tmpfs /dev/shm && truncate -s 4M /dev/shm/x"
     around = (*in_own_place(script), *AFTERWARDS)
     result = run("write", "x", around=around, stdin=b"x" * (3 * MIB))
     assert result.rows == [["1"], [str(4 * MIB)]]
@@ -274,7 +274,7 @@ def test_a_sparse_segment_without_room_is_a_message_not_a_signal(own_place: None
 
 
 def test_growing_without_room_changes_nothing(own_place: None) -> None:
-    script = "mount -o remount,size=256k /dev/shm && echo hello >/dev/shm/x"
+    script = "mount -t tmpfs -o size=256k tmpfs /dev/shm && echo hello >/dev/shm/x"
     around = (*in_own_place(script), *AFTERWARDS)
     result = run("write", "x", "--grow", around=around, stdin=b"x" * MIB)
     assert result.rows == [["1"], ["6"]]
