@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import support
-from support import AS_NOBODY, holder, on_a_terminal, run, system_v, unique_name
+from support import AS_NOBODY, IS_ROOT, holder, on_a_terminal, run, system_v, unique_name
 
 PAGE = mmap.PAGESIZE
 KIB, MIB = 1 << 10, 1 << 20
@@ -369,6 +369,17 @@ def test_without_permission_there_is_one_clear_sentence(segment: Path) -> None:
     result = run("cat", segment.name, around=AS_NOBODY)
     assert (result.status, result.out) == (1, "")
     assert "no permission to read it" in result.err
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can become another user")
+def test_system_v_without_permission_is_one_clear_sentence() -> None:
+    with system_v(4096) as identifier:
+        before = sysv_line(identifier)
+        result = run("cat", f"sysv:id={identifier}", around=AS_NOBODY)
+        assert (result.status, result.out) == (1, "")
+        assert result.err.count("\n") == 1
+        assert "no permission" in result.err
+        assert sysv_line(identifier) == before
 
 
 def test_what_others_own_and_all_may_read_can_be_read(segment: Path) -> None:
