@@ -31,6 +31,7 @@ struct command {
 extern const struct command *const commands[];
 const struct command *command_find(const char *name);
 
+extern const struct command command_bench;
 extern const struct command command_cat;
 extern const struct command command_complete;
 extern const struct command command_create;
