@@ -156,6 +156,20 @@ def test_another_users_segment_is_not_removed(segment: Path) -> None:
     assert segment.exists()
 
 
+@pytest.mark.skipif(not support.IS_ROOT, reason="only root can give a file away")
+def test_what_the_kernel_does_not_tell_counts_as_in_use(segment: Path) -> None:
+    os.chown(segment, 65534, 65534)
+    # Root in a container has no right to lease what is another's.
+    contained = ("setpriv", "--inh-caps=-lease", "--bounding-set=-lease")
+    result = run("rm", segment.name, around=contained)
+    assert result.status == 4
+    assert "whether anybody has it open cannot be told" in result.err
+    assert "forced, it goes all the same" in result.err
+    assert segment.exists()
+    assert run("rm", "--force", segment.name, around=contained).status == 0
+    assert not segment.exists()
+
+
 def test_an_ordinary_user_removes_his_own(name: str) -> None:
     path = support.make_as_nobody(name)
     result = run("rm", name, around=support.AS_NOBODY)
