@@ -11,6 +11,7 @@ enum form {
   FLAG,    /* one bit of a uint32_t; none */
   WORD,    /* a uint32_t that counts words; one without a word */
   KIND,    /* a uint32_t, a shmkit_info_kind; none */
+  KINDS,   /* a uint32_t, SHMKIT_INFO_SET; none */
   STATE,   /* a uint32_t, a shmkit_state; none */
   COUNT32, /* uint32_t; none */
   ID,      /* uint32_t; SHMKIT_UNKNOWN_ID */
@@ -21,7 +22,11 @@ enum form {
   SEALS,   /* a uint32_t, SHMKIT_SEAL_*; SHMKIT_UNKNOWN_ID */
   CREATOR, /* shmkit_creator; one with the PID 0 */
   MAPPERS, /* a pointer to so many as the info says; none */
-  EXTENTS  /* the same; NULL */
+  EXTENTS, /* the same; NULL */
+  UNIT,    /* a uint32_t, a shmkit_unit; none */
+  SCOPE,   /* a uint32_t, a shmkit_scope; none */
+  AMOUNT,  /* uint64_t; SHMKIT_UNKNOWN and SHMKIT_UNLIMITED */
+  NO_LIMIT /* whether such a uint64_t is SHMKIT_UNLIMITED; none */
 };
 
 struct shmkit_field {
@@ -115,6 +120,35 @@ static const shmkit_shape mapper_shape = SHAPE(shmkit_mapper, mapper_fields);
 static const shmkit_shape extent_shape = SHAPE(shmkit_extent, extent_fields);
 const shmkit_shape shmkit_info_shape = SHAPE(shmkit_info, info_fields);
 
+/* ---- Limits --------------------------------------------------------------------------------- */
+
+#define LIMIT(field_, form_)                                                                       \
+  {.name = #field_, .offset = offsetof(shmkit_limit, field_), .form = (form_)}
+#define LIMIT_FLAG(name_, bit_)                                                                    \
+  {.name = (name_), .offset = offsetof(shmkit_limit, flags), .form = FLAG, .bit = (bit_)}
+
+static const struct shmkit_field limit_fields[] = {
+    LIMIT(name, TEXT),
+    LIMIT(title, TEXT),
+    LIMIT(source, TEXT),
+    LIMIT(effect, TEXT),
+    LIMIT(remedy, TEXT),
+    LIMIT(note, TEXT),
+    LIMIT(unit, UNIT),
+    LIMIT(scope, SCOPE),
+    LIMIT(kinds, KINDS),
+    LIMIT_FLAG("each", SHMKIT_LIMIT_EACH),
+    LIMIT_FLAG("on_request", SHMKIT_LIMIT_ON_REQUEST),
+    {.name = "unlimited", .offset = offsetof(shmkit_limit, limit), .form = NO_LIMIT},
+    LIMIT(limit, AMOUNT),
+    LIMIT(used, AMOUNT),
+    LIMIT(free, AMOUNT),
+};
+
+const shmkit_shape shmkit_limit_shape = SHAPE(shmkit_limit, limit_fields);
+
+/* ---- Kinds ---------------------------------------------------------------------------------- */
+
 uint32_t shmkit_kinds_find(const char *name) {
   if (strcmp(name, "all") == 0) return SHMKIT_INFO_ALL;
   for (shmkit_info_kind kind = SHMKIT_INFO_POSIX; kind <= SHMKIT_INFO_FILE; kind++) {
@@ -149,6 +183,14 @@ static shmkit_field_value unsigned_value(uint64_t natural, uint64_t unknown) {
 static shmkit_field_value seals_value(uint32_t seals) {
   if (seals == SHMKIT_UNKNOWN_ID) return nothing;
   return (shmkit_field_value){.type = SHMKIT_FIELD_SEALS, .seals = seals};
+}
+
+static shmkit_field_value kinds_value(uint32_t kinds) {
+  return (shmkit_field_value){.type = SHMKIT_FIELD_KINDS, .kinds = kinds};
+}
+
+static shmkit_field_value amount_value(uint64_t amount) {
+  return amount == SHMKIT_UNLIMITED ? nothing : unsigned_value(amount, SHMKIT_UNKNOWN);
 }
 
 static shmkit_field_value creator_value(const shmkit_creator *creator) {
@@ -194,6 +236,8 @@ static shmkit_field_value get(const struct shmkit_field *field, const void *from
       return word_value(field, number32(at));
     case KIND:
       return text_value(shmkit_info_kind_name(number32(at)));
+    case KINDS:
+      return kinds_value(number32(at));
     case STATE:
       return text_value(shmkit_state_name(number32(at)));
     case COUNT32:
@@ -217,6 +261,14 @@ static shmkit_field_value get(const struct shmkit_field *field, const void *from
       return structs_value(&mapper_shape, info->mappers, info->mapper_count);
     case EXTENTS:
       return extents_value(info);
+    case UNIT:
+      return text_value(shmkit_unit_name(number32(at)));
+    case SCOPE:
+      return text_value(shmkit_scope_name(number32(at)));
+    case AMOUNT:
+      return amount_value(number64(at));
+    case NO_LIMIT:
+      return boolean_value(number64(at) == SHMKIT_UNLIMITED);
   }
   return nothing;
 }

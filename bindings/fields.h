@@ -30,6 +30,7 @@ typedef enum shmkit_field_type {
   SHMKIT_FIELD_UNSIGNED,
   SHMKIT_FIELD_TEXT,
   SHMKIT_FIELD_SEALS,
+  SHMKIT_FIELD_KINDS,
   SHMKIT_FIELD_CREATOR,
   SHMKIT_FIELD_STRUCTS
 } shmkit_field_type;
@@ -46,6 +47,8 @@ typedef struct shmkit_field_value {
     const char *text;
     /* SHMKIT_SEAL_*, or-ed. */
     uint32_t seals;
+    /* SHMKIT_INFO_SET, or-ed. */
+    uint32_t kinds;
     const shmkit_creator *creator;
     /* `count` structs, one after the other. */
     struct {
@@ -57,6 +60,7 @@ typedef struct shmkit_field_value {
 } shmkit_field_value;
 
 extern const shmkit_shape shmkit_info_shape;
+extern const shmkit_shape shmkit_limit_shape;
 
 /* The field at an index from 0 to the shape's count. */
 shmkit_field_value shmkit_field_get(const shmkit_shape *shape, int index, const void *from);

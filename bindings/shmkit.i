@@ -102,11 +102,12 @@ shmkit_status shmkit_unlink(const char *address);
 const char *shmkit_kind_name(shmkit_kind kind);
 const char *shmkit_lifetime_name(shmkit_lifetime lifetime);
 
-/* A listing becomes plain data, see fields.h. */
+/* Listings and limits become plain data, see fields.h. */
 shmkit_status shmkit_listing_take(const shmkit_listing_options *options, shmkit_listing **out);
 shmkit_status shmkit_listing_stat(const char *address, uint32_t stat_flags, shmkit_listing **out);
 shmkit_status shmkit_remove(const char *address, uint32_t remove_flags, shmkit_listing **out);
 shmkit_status shmkit_gc(const shmkit_gc_options *options, shmkit_listing **out);
+shmkit_status shmkit_limits_take(shmkit_limits **out);
 
 %extend shmkit_segment {
   shmkit_status unlink();

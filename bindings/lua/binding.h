@@ -141,7 +141,7 @@ int shmkit_lua_unpack(lua_State *L);
 /* Remember string.pack and its kind before a script can replace them. */
 void shmkit_lua_open_pack(lua_State *L);
 
-/* ---- Listings (inspect.c) ------------------------------------------------------------------- */
+/* ---- Listings, limits (inspect.c) ----------------------------------------------------------- */
 
 /* Tables of options into `storage`, flags. */
 const shmkit_listing_options *shmkit_lua_check_listing_options(lua_State *L, int index,
@@ -153,9 +153,11 @@ uint32_t shmkit_lua_check_remove_options(lua_State *L, int index);
 
 /* Push an object that owns what is put there, until it has become plain data. */
 shmkit_listing **shmkit_lua_new_listing(lua_State *L);
+shmkit_limits **shmkit_lua_new_limits(lua_State *L);
 /* Push it as plain data, and free it. */
 void shmkit_lua_push_listing(lua_State *L, shmkit_listing **listing);
-void shmkit_lua_open_listing(lua_State *L);
+void shmkit_lua_push_limits(lua_State *L, shmkit_limits **limits);
+void shmkit_lua_open_inspect(lua_State *L);
 
 /* ---- Views (view.c) ------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Listings: tables of options in, plain tables out. */
+/* Listings and limits: tables of options in, plain tables out. */
 #include "binding.h"
 
 /* ---- Options -------------------------------------------------------------------------------- */
@@ -116,6 +116,16 @@ static void push_structs(lua_State *L, const shmkit_shape *shape, const char *fi
   }
 }
 
+static void push_kinds(lua_State *L, uint32_t kinds) {
+  lua_Integer count = 0;
+  lua_newtable(L);
+  for (shmkit_info_kind kind = SHMKIT_INFO_POSIX; kind <= SHMKIT_INFO_FILE; kind++) {
+    if (!(kinds & SHMKIT_INFO_SET(kind))) continue;
+    lua_pushstring(L, shmkit_info_kind_name(kind));
+    lua_rawseti(L, -2, ++count);
+  }
+}
+
 static void push_value(lua_State *L, const shmkit_field_value *value) {
   switch (value->type) {
     case SHMKIT_FIELD_BOOLEAN:
@@ -132,6 +142,9 @@ static void push_value(lua_State *L, const shmkit_field_value *value) {
       return;
     case SHMKIT_FIELD_SEALS:
       shmkit_lua_push_seals(L, value->seals);
+      return;
+    case SHMKIT_FIELD_KINDS:
+      push_kinds(L, value->kinds);
       return;
     case SHMKIT_FIELD_CREATOR:
       shmkit_lua_push_creator(L, value->creator);
@@ -154,9 +167,9 @@ static void push_struct(lua_State *L, const shmkit_shape *shape, const void *fro
   }
 }
 
-/* ---- The object that owns a listing until it is one -------------------------------------------- */
+/* ---- Owners --------------------------------------------------------------------------------- */
 
-static const char class_key;
+static const char listing_key, limits_key;
 
 static int listing_gc(lua_State *L) {
   shmkit_listing **listing = lua_touserdata(L, 1);
@@ -165,13 +178,43 @@ static int listing_gc(lua_State *L) {
   return 0;
 }
 
-shmkit_listing **shmkit_lua_new_listing(lua_State *L) {
-  shmkit_listing **listing = lua_newuserdatauv(L, sizeof *listing, 0);
-  *listing = NULL;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &class_key);
-  lua_setmetatable(L, -2);
-  return listing;
+static int limits_gc(lua_State *L) {
+  shmkit_limits **limits = lua_touserdata(L, 1);
+  shmkit_limits_free(*limits);
+  *limits = NULL;
+  return 0;
 }
+
+/* A userdata for one pointer. */
+static void *new_owner(lua_State *L, const void *key) {
+  void **pointer = lua_newuserdatauv(L, sizeof *pointer, 0);
+  *pointer = NULL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, key);
+  lua_setmetatable(L, -2);
+  return pointer;
+}
+
+shmkit_listing **shmkit_lua_new_listing(lua_State *L) {
+  return new_owner(L, &listing_key);
+}
+
+shmkit_limits **shmkit_lua_new_limits(lua_State *L) {
+  return new_owner(L, &limits_key);
+}
+
+static void open_owner(lua_State *L, const void *key, const char *name, lua_CFunction gc) {
+  shmkit_lua_new_class(L, key, name);
+  lua_pushcfunction(L, gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+}
+
+void shmkit_lua_open_inspect(lua_State *L) {
+  open_owner(L, &listing_key, "shmkit.Listing", listing_gc);
+  open_owner(L, &limits_key, "shmkit.Limits", limits_gc);
+}
+
+/* ---- Wholes --------------------------------------------------------------------------------- */
 
 void shmkit_lua_push_listing(lua_State *L, shmkit_listing **listing) {
   size_t count = shmkit_listing_count(*listing);
@@ -190,9 +233,31 @@ void shmkit_lua_push_listing(lua_State *L, shmkit_listing **listing) {
   *listing = NULL;
 }
 
-void shmkit_lua_open_listing(lua_State *L) {
-  shmkit_lua_new_class(L, &class_key, "shmkit.Listing");
-  lua_pushcfunction(L, listing_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+/* Set a field of the list on top: a table from kinds to entries of the list. */
+static void set_choices(lua_State *L, const shmkit_limits *limits, const char *name,
+                        bool tightest) {
+  lua_newtable(L);
+  for (shmkit_info_kind kind = SHMKIT_INFO_POSIX; kind <= SHMKIT_INFO_FILE; kind++) {
+    const shmkit_limit *chosen =
+        tightest ? shmkit_limits_tightest(limits, kind) : shmkit_limits_scarcest(limits, kind);
+    if (chosen == NULL) continue;
+    size_t index = 0;
+    while (shmkit_limits_at(limits, index) != chosen) index++;
+    lua_rawgeti(L, -2, (lua_Integer)index + 1);
+    lua_setfield(L, -2, shmkit_info_kind_name(kind));
+  }
+  lua_setfield(L, -2, name);
+}
+
+void shmkit_lua_push_limits(lua_State *L, shmkit_limits **limits) {
+  size_t count = shmkit_limits_count(*limits);
+  lua_createtable(L, (int)count, 2);
+  for (size_t i = 0; i < count; i++) {
+    push_struct(L, &shmkit_limit_shape, shmkit_limits_at(*limits, i));
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  set_choices(L, *limits, "tightest", true);
+  set_choices(L, *limits, "scarcest", false);
+  shmkit_limits_free(*limits);
+  *limits = NULL;
 }

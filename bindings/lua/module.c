@@ -15,7 +15,7 @@ void shmkit_lua_assemble(lua_State *L, const luaL_Reg *functions, const luaL_Reg
   shmkit_lua_open_pack(L);
   shmkit_lua_open_segment(L, methods);
   shmkit_lua_open_view(L);
-  shmkit_lua_open_listing(L);
+  shmkit_lua_open_inspect(L);
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
 }

@@ -61,8 +61,10 @@
 %typemap(in, numinputs=0) shmkit_segment **out ""
 %typemap(check) shmkit_segment **out "$1 = shmkit_lua_new_segment(L);"
 %typemap(argout) shmkit_segment **out "lua_pop(L, 1);"
-/* What owns the listing while it becomes tables, since that may raise. */
-%typemap(in, numinputs=0) shmkit_listing **out ""
+/* What owns them while they become tables, since that may raise. */
+%typemap(in, numinputs=0) shmkit_listing **out, shmkit_limits **out ""
+%typemap(check) shmkit_limits **out "$1 = shmkit_lua_new_limits(L);"
+%typemap(argout) shmkit_limits **out "shmkit_lua_push_limits(L, $1);"
 %typemap(check) shmkit_listing **out "$1 = shmkit_lua_new_listing(L);"
 %typemap(argout) shmkit_listing **out "shmkit_lua_push_listing(L, $1);"
 

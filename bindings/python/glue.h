@@ -81,7 +81,7 @@ int shmkit_python_options_parse(PyObject *self, PyObject *args, PyObject *object
 /* (pid, start, pid_namespace, boot, program) */
 PyObject *shmkit_python_creator(const shmkit_creator *creator);
 
-/* ---- Listings (inspect.c) --------------------------------------------------------------------- */
+/* ---- Listings, limits (inspect.c) ------------------------------------------------------------- */
 
 /* From a tuple (flags, kinds). */
 int shmkit_python_listing_options(PyObject *self, PyObject *object, shmkit_listing_options *out);
@@ -97,6 +97,9 @@ int shmkit_python_gc_options_parse(PyObject *self, PyObject *object, shmkit_pyth
 
 /* (list of dicts, complete, unreadable, time); the listing is freed. */
 PyObject *shmkit_python_listing(shmkit_listing *listing);
+
+/* (list of dicts, {kind: index of the tightest}, {kind: index of the scarcest}); they are freed. */
+PyObject *shmkit_python_limits(shmkit_limits *limits);
 
 /* ---- Memory (buffer.c, access.c) -------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Listings: options in, plain data out. The hand-written package makes its classes of the data. */
+/* Listings and limits: options in, plain data out. The hand-written package makes its classes of the data. */
 #include "glue.h"
 
 /* ---- Options ---------------------------------------------------------------------------------- */
@@ -57,6 +57,17 @@ static PyObject *make_list(const shmkit_shape *shape, const char *first, size_t 
   return list;
 }
 
+static PyObject *make_kinds(uint32_t kinds) {
+  PyObject *names = PyList_New(0);
+  for (shmkit_info_kind kind = SHMKIT_INFO_POSIX; names && kind <= SHMKIT_INFO_FILE; kind++) {
+    if (!(kinds & SHMKIT_INFO_SET(kind))) continue;
+    PyObject *name = PyUnicode_FromString(shmkit_info_kind_name(kind));
+    if (!name || PyList_Append(names, name) < 0) Py_CLEAR(names);
+    Py_XDECREF(name);
+  }
+  return names;
+}
+
 static PyObject *make_value(const shmkit_field_value *value) {
   switch (value->type) {
     case SHMKIT_FIELD_BOOLEAN:
@@ -69,6 +80,8 @@ static PyObject *make_value(const shmkit_field_value *value) {
       return PyUnicode_DecodeFSDefault(value->text);
     case SHMKIT_FIELD_SEALS:
       return PyLong_FromUnsignedLong(value->seals);
+    case SHMKIT_FIELD_KINDS:
+      return make_kinds(value->kinds);
     case SHMKIT_FIELD_CREATOR:
       return shmkit_python_creator(value->creator);
     case SHMKIT_FIELD_STRUCTS:
@@ -108,5 +121,49 @@ PyObject *shmkit_python_listing(shmkit_listing *listing) {
   Py_DECREF(complete);
   Py_XDECREF(infos);
   shmkit_listing_free(listing);
+  return result;
+}
+
+/* ---- Limits ----------------------------------------------------------------------------------- */
+
+/* A dict from kinds to indices, of those for which there is one. */
+static PyObject *make_choices(const shmkit_limits *limits, bool tightest) {
+  PyObject *choices = PyDict_New();
+  for (shmkit_info_kind kind = SHMKIT_INFO_POSIX; choices && kind <= SHMKIT_INFO_FILE; kind++) {
+    const shmkit_limit *chosen =
+        tightest ? shmkit_limits_tightest(limits, kind) : shmkit_limits_scarcest(limits, kind);
+    if (!chosen) continue;
+    size_t index = 0;
+    while (shmkit_limits_at(limits, index) != chosen) index++;
+    PyObject *number = PyLong_FromSize_t(index);
+    if (!number || PyDict_SetItemString(choices, shmkit_info_kind_name(kind), number) < 0)
+      Py_CLEAR(choices);
+    Py_XDECREF(number);
+  }
+  return choices;
+}
+
+static PyObject *make_limits(const shmkit_limits *limits) {
+  size_t count = shmkit_limits_count(limits);
+  PyObject *list = PyList_New((Py_ssize_t)count);
+  for (size_t i = 0; list && i < count; i++) {
+    PyObject *limit = make_dict(&shmkit_limit_shape, shmkit_limits_at(limits, i));
+    if (limit)
+      PyList_SET_ITEM(list, (Py_ssize_t)i, limit);
+    else
+      Py_CLEAR(list);
+  }
+  return list;
+}
+
+PyObject *shmkit_python_limits(shmkit_limits *limits) {
+  PyObject *list = make_limits(limits);
+  PyObject *tightest = list ? make_choices(limits, true) : NULL;
+  PyObject *scarcest = tightest ? make_choices(limits, false) : NULL;
+  PyObject *result = scarcest ? PyTuple_Pack(3, list, tightest, scarcest) : NULL;
+  Py_XDECREF(list);
+  Py_XDECREF(tightest);
+  Py_XDECREF(scarcest);
+  shmkit_limits_free(limits);
   return result;
 }

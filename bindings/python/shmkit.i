@@ -37,6 +37,7 @@ SHMKIT_BLOCKING(shmkit_listing_take)
 SHMKIT_BLOCKING(shmkit_listing_stat)
 SHMKIT_BLOCKING(shmkit_remove)
 SHMKIT_BLOCKING(shmkit_gc)
+SHMKIT_BLOCKING(shmkit_limits_take)
 SHMKIT_BLOCKING(shmkit_segment::grow)
 SHMKIT_BLOCKING(shmkit_segment::send)
 SHMKIT_BLOCKING(shmkit_segment::unlink)
@@ -184,6 +185,7 @@ type name;
 /* Reached only after success: the typemap of the status leaves otherwise. */
 %typemap(in, numinputs=0, noblock=1) shmkit_segment **out (shmkit_segment *made = NULL),
                                      shmkit_listing **out (shmkit_listing *made = NULL),
+                                     shmkit_limits **out (shmkit_limits *made = NULL),
                                      int *out (int made),
                                      uint32_t *out (uint32_t made),
                                      shmkit_creator *out (shmkit_creator made) {
@@ -196,6 +198,10 @@ type name;
 %typemap(argout, noblock=1) shmkit_listing **out {
   Py_DECREF($result);
   $result = shmkit_python_listing(*$1);
+}
+%typemap(argout, noblock=1) shmkit_limits **out {
+  Py_DECREF($result);
+  $result = shmkit_python_limits(*$1);
 }
 %typemap(argout, noblock=1) int *out, uint32_t *out {
   Py_DECREF($result);

@@ -20,6 +20,7 @@ return {
   stat = core.listing_stat,
   remove = core.remove,
   gc = core.gc,
+  limits = core.limits_take,
   type_size = core.type_size,
   error_name = core.error_name,
 }

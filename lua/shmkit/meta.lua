@@ -43,6 +43,8 @@ local shmkit = {}
 ---@alias shmkit.CreatorState "alive"|"exited"
 ---@alias shmkit.Holding "held"|"not held"
 ---@alias shmkit.Removal "removed"|"kept"|"failed"
+---@alias shmkit.Unit "bytes"|"inodes"|"segments"|"files"|"mappings"
+---@alias shmkit.Scope "machine"|"file system"|"ipc namespace"|"control group"|"process"
 ---@alias shmkit.Element integer|number|boolean|string
 
 --- Options of create, open, open_or_create and receive. Names that are not here are an error, and
@@ -131,7 +133,8 @@ function shmkit.unlink(address) end
 ---@class shmkit.StatOptions
 ---@field exact? boolean also ask the kernel whether anybody has it open, by taking a lease on it
 --- for an instant; who opens it meanwhile waits. It sees descriptors that nobody mapped, and
---- holders in other containers; it needs to be the owner, or CAP_LEASE. Only for files that have a name.
+--- holders in other containers; it needs to be the owner, or CAP_LEASE. Only for
+--- files that have a name.
 
 --- Options of remove.
 ---@class shmkit.RemoveOptions
@@ -265,6 +268,39 @@ function shmkit.remove(address, options) end
 ---@return string? message
 ---@return integer? errno
 function shmkit.gc(options) end
+
+--- A ceiling on shared memory. What is unknown is absent.
+---@class shmkit.Limit
+---@field name string for programs, stable: "shm-bytes", "shmmax", "memory", "huge-2048kB"; only
+--- "cgroup-memory" may come several times
+---@field title string for people: "size of /dev/shm"
+---@field source string the path or the call that the figure comes from
+---@field effect string what happens to who exceeds it
+---@field remedy string how to raise it
+---@field note? string what is special about it here, "a container's usual 64 MiB"
+---@field unit shmkit.Unit what is counted
+---@field scope shmkit.Scope who shares it
+---@field kinds shmkit.InfoKind[] the kinds that it holds for
+---@field each boolean a ceiling on the size of each segment by itself: nothing uses it up
+---@field on_request boolean it holds only for what asks for it: locked memory, huge pages
+---@field unlimited boolean there is no such limit; `limit` is absent then
+---@field limit? integer in units
+---@field used? integer in units
+---@field free? integer in units: what the system would grant now, not always limit minus used
+
+--- What holds here and now.
+---@class shmkit.Limits
+---@field [integer] shmkit.Limit
+---@field tightest table<shmkit.InfoKind, shmkit.Limit> the limit on bytes that a new segment of a
+--- kind meets first: its `free` is how large that can be at most
+---@field scarcest table<shmkit.InfoKind, shmkit.Limit> the one on how many more there can be
+
+--- Every ceiling on shared memory, how much of it is used, and which is met first. Ceilings of a
+--- process are those of this one. Changes nothing and needs no permission.
+---@return shmkit.Limits? limits
+---@return string? message
+---@return integer? errno
+function shmkit.limits() end
 
 --- The bytes of one element of a type.
 ---@param type shmkit.Type

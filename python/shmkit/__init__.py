@@ -26,6 +26,7 @@ Functions
     stat(address)                       all about one address, a Listing too
     remove(address, force=False)        remove one that nobody uses
     gc(apply=False, ...)                tell or remove what nobody needs, a Listing too
+    limits()                            every ceiling, and which one is met first, as Limits
     type_size(type)                     bytes of one element of a view
     error_name(errno)                   "ENOENT", "SHMKIT_ERR_RANGE"
 
@@ -64,6 +65,10 @@ unknown. It has `complete`, `unreadable` and `time`.
     info.creator, .creator_state        a Creator, if it is certain who made it; "alive", "exited"
     info.mappers                        a Mapper for each process that maps it: pid, program, ...
     info.extents                        an Extent for each stretch that has pages, by stat()
+
+Limits are a tuple of Limit, with `tightest` and `scarcest`, the first that each kind meets.
+
+    limit.name, .title, .unit, .limit, .used, .free, .remedy, ...
 
 Exceptions, each an Error, which is an OSError, and what Python programs catch already
 
@@ -112,6 +117,7 @@ from .errors import (
 )
 from .factories import create, open, open_or_create, receive, unlink
 from .inspect import Extent, Info, Listing, Mapper, gc, list, remove, stat
+from .limits import Limit, Limits, limits
 from .native import version as _version
 from .segment import Creator, Segment
 from .types import (
@@ -123,8 +129,10 @@ from .types import (
     Kinds,
     Lifetime,
     Removal,
+    Scope,
     State,
     TypeName,
+    Unit,
     type_size,
 )
 
@@ -149,6 +157,8 @@ __all__ = [
     "Kind",
     "Kinds",
     "Lifetime",
+    "Limit",
+    "Limits",
     "Listing",
     "Mapper",
     "NoMemoryError",
@@ -159,18 +169,21 @@ __all__ = [
     "PeerResetError",
     "RangeError",
     "Removal",
+    "Scope",
     "Segment",
     "SignalError",
     "State",
     "TimedOutError",
     "TruncatedError",
     "TypeName",
+    "Unit",
     "UnsupportedError",
     "WouldBlockError",
     "__version__",
     "create",
     "error_name",
     "gc",
+    "limits",
     "list",
     "open",
     "open_or_create",

@@ -22,6 +22,10 @@ CreatorState = Literal["alive", "exited"]
 Holding = Literal["held", "not held"]
 Removal = Literal["removed", "kept", "failed"]
 
+# Of limits.
+Unit = Literal["bytes", "inodes", "segments", "files", "mappings"]
+Scope = Literal["machine", "file system", "ipc namespace", "control group", "process"]
+
 
 def type_size(type: TypeName) -> int:
     """Bytes of one element, which is also what its offset must be a multiple of."""

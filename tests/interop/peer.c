@@ -368,7 +368,8 @@ static const struct {
                 {"list", list},
                 {"stat", stat_it},
                 {"remove", remove_it},
-                {"gc", gc}};
+                {"gc", gc},
+                {"limits", limits}};
 
 /* Output waits in the buffer: "ok" is taken for granted until the status says otherwise. */
 static shmkit_status execute(const char *name) {

@@ -21,5 +21,6 @@ shmkit_status list(void);
 shmkit_status stat_it(void);
 shmkit_status remove_it(void);
 shmkit_status gc(void);
+shmkit_status limits(void);
 
 #endif

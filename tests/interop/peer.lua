@@ -282,6 +282,33 @@ function commands.gc(pattern, kinds, older_than, ...)
   return described(nil, shm.gc(options))
 end
 
+local LIMIT <const> = {
+  "name", "title", "source", "effect", "remedy", "note", "unit", "scope", "each", "on_request",
+  "unlimited", "limit", "used", "free",
+}
+local KINDS <const> = { "posix", "sysv", "memfd", "semaphore", "anonymous", "hugetlb", "file" }
+
+function commands.limits()
+  local limits, message, errno = shm.limits()
+  if not limits then return nil, message, errno end
+  local words, bits = {}, {}
+  for bit, kind in ipairs(KINDS) do
+    bits[kind] = 1 << bit
+    for _, choice in ipairs { "tightest", "scarcest" } do
+      local limit = limits[choice][kind]
+      words[#words + 1] = say(kind .. "." .. choice, limit and limit.name)
+    end
+  end
+  for _, limit in ipairs(limits) do
+    local kinds = 0
+    for _, kind in ipairs(limit.kinds) do kinds = kinds | bits[kind] end
+    add(words, LIMIT, "", limit)
+    words[#words + 1] = say("kinds", kinds)
+    words[#words + 1] = "end"
+  end
+  return table.concat(words, " ")
+end
+
 -- What was raised, without the place and Lua's words about arguments: what C says.
 local function bare(message)
   message = message:gsub("^[^:]*peer%.lua:%d+: ", "")

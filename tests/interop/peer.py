@@ -169,7 +169,25 @@ def gc(pattern, kinds, older_than, *flags):
     return describe(shmkit.gc(pattern=from_hex(pattern), kinds=kinds_of(kinds), **options))
 
 
+KINDS = ("posix", "sysv", "memfd", "semaphore", "anonymous", "hugetlb", "file")
+
+
+def limits():
+    taken, words = shmkit.limits(), []
+    for kind in KINDS:
+        for choice in ("tightest", "scarcest"):
+            limit = getattr(taken, choice).get(kind)
+            words.append(say(f"{kind}.{choice}", limit and limit.name))
+    for limit in taken:
+        fields = limit._asdict()
+        fields["kinds"] = sum(1 << KINDS.index(kind) + 1 for kind in limit.kinds)
+        words += [say(field, value) for field, value in fields.items()]
+        words.append("end")
+    return words
+
+
 COMMANDS = {
+    "limits": limits,
     "list": list_,
     "stat": lambda address, *exact: describe(shmkit.stat(from_hex(address), exact=bool(exact))),
     "remove": lambda address, *force: describe(shmkit.remove(from_hex(address), force=bool(force))),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Listings: of the whole, and then of each segment up to the word "end", every field as NAME=VALUE.
- * Texts are in hexadecimal; what is unknown is "none". Written out here, without what the languages
+ * Limits likewise. Texts are in hexadecimal; what is unknown is "none". Written out here, without what the languages
  * share, so that it shows whether they say what C says.
  */
 #include <inttypes.h>
@@ -191,4 +191,46 @@ shmkit_status gc(void) {
   }
   shmkit_status status = shmkit_gc(&options, &listing);
   return put_listing(status, listing, "");
+}
+
+/* ---- Limits --------------------------------------------------------------------------------- */
+
+static void put_amount(const char *name, uint64_t amount) {
+  put_known(name, amount < SHMKIT_UNLIMITED, amount);
+}
+
+static void put_limit(const shmkit_limit *limit) {
+  put_field_text("name", limit->name);
+  put_field_text("title", limit->title);
+  put_field_text("source", limit->source);
+  put_field_text("effect", limit->effect);
+  put_field_text("remedy", limit->remedy);
+  put_field_text("note", limit->note);
+  put_field_text("unit", shmkit_unit_name(limit->unit));
+  put_field_text("scope", shmkit_scope_name(limit->scope));
+  put_count("kinds", limit->kinds);
+  put_flag("each", limit->flags & SHMKIT_LIMIT_EACH);
+  put_flag("on_request", limit->flags & SHMKIT_LIMIT_ON_REQUEST);
+  put_flag("unlimited", limit->limit == SHMKIT_UNLIMITED);
+  put_amount("limit", limit->limit);
+  put_amount("used", limit->used);
+  put_amount("free", limit->free);
+  printf(" end");
+}
+
+shmkit_status limits(void) {
+  shmkit_limits *taken = NULL;
+  shmkit_status status = shmkit_limits_take(&taken);
+  if (status != 0) return status;
+  for (shmkit_info_kind kind = SHMKIT_INFO_POSIX; kind <= SHMKIT_INFO_FILE; kind++) {
+    const shmkit_limit *tightest = shmkit_limits_tightest(taken, kind);
+    const shmkit_limit *scarcest = shmkit_limits_scarcest(taken, kind);
+    (void)snprintf(prefix, sizeof prefix, "%s.", shmkit_info_kind_name(kind));
+    put_field_text("tightest", tightest != NULL ? tightest->name : "");
+    put_field_text("scarcest", scarcest != NULL ? scarcest->name : "");
+  }
+  *prefix = '\0';
+  for (size_t i = 0; i < shmkit_limits_count(taken); i++) put_limit(shmkit_limits_at(taken, i));
+  shmkit_limits_free(taken);
+  return 0;
 }

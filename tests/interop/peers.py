@@ -193,8 +193,8 @@ class Peer:
         words = (_text(type, value) for value in values)
         self.call("set", slot, type, offset, len(values), *words)
 
-    def _listing(self, *words: object) -> list[dict[str, str]]:
-        """For each segment, its fields and those of the listing, as words."""
+    def _records(self, *words: object) -> list[dict[str, str]]:
+        """For each record, its fields and those of the whole, as words."""
         found: list[dict[str, str]] = []
         whole: dict[str, str] = {}
         fields = whole
@@ -204,7 +204,7 @@ class Peer:
                 fields = {}
                 continue
             name, value = word.split("=")
-            if name == "address":
+            if fields is whole and name in ("address", "name"):
                 fields = {}
             assert name not in fields
             fields[name] = value
@@ -212,18 +212,21 @@ class Peer:
 
     def list(self, name: str, kinds: str = "-", *flags: str) -> list[dict[str, str]]:
         """What has that name."""
-        return self._listing("list", _encode(name), kinds, *flags)
+        return self._records("list", _encode(name), kinds, *flags)
 
     def stat(self, address: bytes | str, *exact: str) -> list[dict[str, str]]:
-        return self._listing("stat", _encode(address), *exact)
+        return self._records("stat", _encode(address), *exact)
 
     def remove(self, address: bytes | str, *force: str) -> list[dict[str, str]]:
-        return self._listing("remove", _encode(address), *force)
+        return self._records("remove", _encode(address), *force)
 
     def gc(
         self, pattern: str, *flags: str, kinds: str = "-", older_than: int = 0
     ) -> list[dict[str, str]]:
-        return self._listing("gc", _encode(pattern), kinds, older_than, *flags)
+        return self._records("gc", _encode(pattern), kinds, older_than, *flags)
+
+    def limits(self) -> list[dict[str, str]]:
+        return self._records("limits")
 
     def kill(self) -> None:
         """SIGKILL: no code of the peer's runs any more."""

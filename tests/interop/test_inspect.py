@@ -165,6 +165,29 @@ def test_what_would_be_removed(lookers: list[Peer], idle: str) -> None:
     assert Path("/dev/shm", idle).exists()
 
 
+def test_limits_are_the_same(lookers: list[Peer]) -> None:
+    said = [peer.limits() for peer in lookers]
+    for limits in said:
+        for limit in limits:
+            # These change all the time, and the last two with them.
+            for key in ("used", "free", "note"):
+                assert key in limit
+                del limit[key]
+            if text(limit["scope"]) == "machine":
+                del limit["limit"]
+            for key in [key for key in limit if key.endswith((".tightest", ".scarcest"))]:
+                assert limit.pop(key) != ""
+    assert said[0] == said[1] == said[2]
+    assert {"shm-bytes", "shmmax"} <= {text(limit["name"]) for limit in said[0]}
+
+
+def test_the_limits_that_are_met_first_are_the_same(lookers: list[Peer]) -> None:
+    for peer in lookers:
+        first = peer.limits()[0]
+        assert text(first["sysv.scarcest"]) == "shmmni"
+        assert first["file.tightest"] == first["hugetlb.scarcest"] == "none"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_language_removes(language: str, start: PeerStarter, name: str) -> None:
     peer, path = start(language), Path("/dev/shm", name)

@@ -95,6 +95,7 @@ describe("the annotations", function()
     local listing = assert(shm.stat("memfd:annotations"))
     check(listing[1], "shmkit%.Info")
     check(listing[1].mappers[1], "shmkit%.Mapper")
+    check(assert(shm.limits())[1], "shmkit%.Limit")
   end)
 
   it("name every type, seal and lifetime", function()

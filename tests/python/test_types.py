@@ -19,7 +19,7 @@ PACKAGE = Path(shmkit.__file__).parent
 ALLOWED = r"""
 # It takes a Literal of several values for a Union.
 shmkit\.((factories|inspect|segment|types)\.)?((Info)?Kind|Lifetime|TypeName|State)
-shmkit\.((inspect|types)\.)?(CreatorState|Holding|Removal|Kinds)
+shmkit\.((inspect|limits|types)\.)?(CreatorState|Holding|InfoKind|Kinds|Removal|Scope|Unit)
 # How the annotations say "is a buffer"; the method itself came with Python 3.12.
 shmkit\.native\.Segment\.__buffer__
 # Newer versions want it marked as a base that excludes others; older ones do not know the mark.
@@ -58,6 +58,7 @@ def use(lifetime: shmkit.Lifetime, type: shmkit.TypeName, path: "os.PathLike[str
         by: Optional[shmkit.Creator] = info.creator
     whole: bool = listing.complete
     first: shmkit.Info = listing[0]
+    room: Optional[int] = shmkit.limits().tightest["posix"].free
     try:
         shmkit.unlink(b"frames")
     except shmkit.Error as error:
@@ -82,6 +83,7 @@ shmkit.gc(older_than=1.5)
 shmkit.stat("frames").size
 shmkit.stat("frames")[0].size + 1
 shmkit.list().complete = True
+shmkit.limits().tightest["posics"]
 """
 
 
