@@ -6,6 +6,7 @@
 #include "command.h"
 #include "dump.h"
 #include "parse.h"
+#include "progress.h"
 #include "report.h"
 #include "source.h"
 
@@ -117,13 +118,14 @@ static enum dump_form choose_form(enum look look) {
   }
 }
 
-/* From `offset` to `end`, as far as it goes. */
-static int copy(struct source *source, uint64_t offset, uint64_t end, struct dump *dump) {
+/* From `begin` to `end`, as far as it goes. */
+static int copy(struct source *source, uint64_t begin, uint64_t end, struct dump *dump) {
   struct piece piece;
-  for (; offset < end; offset += piece.length) {
+  for (uint64_t offset = begin; offset < end; offset += piece.length) {
     int result = source_next(source, offset, end, &piece);
     if (result != 0) return result;
     if (piece.length == 0) {
+      progress_end();
       report("%s was truncated while it was read: what is there ends at offset %ju instead of %ju",
              source->address, (uintmax_t)offset, (uintmax_t)source->size);
       return EXIT_FAILURE;
@@ -133,6 +135,7 @@ static int copy(struct source *source, uint64_t offset, uint64_t end, struct dum
     } else {
       dump_zeros(dump, piece.length);
     }
+    progress_show((double)(offset - begin) / (double)(end - begin), "");
   }
   return 0;
 }
@@ -146,8 +149,12 @@ static int show(struct source *source, const struct request *request) {
   uint64_t rest = source->size - request->offset;
   uint64_t end = request->offset + (request->length < rest ? request->length : rest);
   struct dump *dump = dump_new(choose_form(request->look), request->offset);
+  /* Also when the reader goes away. On a terminal, what is shown is progress enough. */
+  (void)atexit(progress_end);
+  if (!isatty(STDOUT_FILENO)) progress_begin("reading");
   int result = copy(source, request->offset, end, dump);
   dump_end(dump);
+  progress_end();
   return result;
 }
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import mmap
 import os
+import pty
 import random
 import re
+import select
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -184,6 +186,33 @@ def test_a_reader_that_has_seen_enough_is_no_failure_worth_a_word() -> None:
             assert process.stderr.read() == b""
             process.stderr.close()
             assert process.wait(support.DEADLINE) == 1
+
+
+def test_a_slow_reader_has_a_bar_to_look_at_and_none_afterwards() -> None:
+    ours, theirs = pty.openpty()
+    with segment_of(b"0123456789abcdef" * (64 * MIB // 16)) as path:
+        process = subprocess.Popen(
+            [support.COMMAND, "cat", path.name],
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            env={**os.environ, "TERM": "xterm"},
+        )
+        os.close(theirs)
+        assert process.stdout
+        drawn, length = b"", 0
+        while part := process.stdout.read(MIB):
+            length += len(part)
+            # Reads slowly until the bar is there.
+            if not drawn and select.select([ours], [], [], 0.05)[0]:
+                drawn = os.read(ours, 4096)
+        process.stdout.close()
+        assert (process.wait(support.DEADLINE), length) == (0, 64 * MIB)
+        with suppress(OSError):  # The other side is closed.
+            while select.select([ours], [], [], 0)[0]:
+                drawn += os.read(ours, 4096)
+        os.close(ours)
+    assert b"reading [" in drawn
+    assert drawn.endswith(b"\r\x1b[K")
 
 
 def test_output_that_cannot_be_written_is_a_failure(segment: Path) -> None:
