@@ -194,12 +194,14 @@ def fish(home: Path) -> Shell:
     return Shell(home, f"{show}\nsource {SCRIPTS}/shmkit.fish", "fish", "--no-config", "-i")
 
 
-@pytest.fixture(params=[bash, zsh, fish], ids=lambda start: start.__name__)
-def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell]:
+@pytest.fixture(scope="module", params=[bash, zsh, fish], ids=lambda start: start.__name__)
+def shell(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shell]:
     start: Callable[[Path], Shell] = request.param
     if shutil.which(start.__name__) is None:
         pytest.skip(f"{start.__name__} is not installed")
-    shell = start(tmp_path)
+    shell = start(tmp_path_factory.mktemp("home"))
     yield shell
     shell.close()
 
