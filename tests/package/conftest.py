@@ -14,9 +14,11 @@ from command import BUILD, SOURCE, run
 
 @pytest.fixture(scope="session")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the library is installed: it was moved there, as a package's files are."""
+    """Where the library and the command are installed: moved there, as a package's files are."""
     before = tmp_path_factory.mktemp("prefix") / "before"
-    run("cmake", "--install", BUILD / "core", "--prefix", before)
+    for part in ("core", "tool"):
+        if (BUILD / part).is_dir():
+            run("cmake", "--install", BUILD / part, "--prefix", before)
     return before.rename(before.with_name("after"))
 
 
