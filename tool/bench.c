@@ -307,7 +307,9 @@ static void find_disk(void) {
     return;
   }
   for (size_t i = 0; request.subject->ways[i] != NULL; i++) {
-    if (strncmp(request.subject->ways[i], "disk", 4) == 0) session.ways &= ~(1U << i);
+    if (strncmp(request.subject->ways[i], "disk", 4) != 0) continue;
+    if (session.ways_chosen && (session.ways & 1U << i) != 0) session.failures++;
+    session.ways &= ~(1U << i);
   }
   session_note(&session, "not measured: files on a disk; there is no directory on one that can be "
                          "written to, see --disk");
@@ -325,9 +327,19 @@ static int show(const struct machine *machine) {
   return session.failures == 0 && plotted ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* Who waits for a CPU, waits longer than most things here take. */
+static void warn_when_busy(const struct machine *machine) {
+  if (machine->load * 2 < machine->cpus) return;
+  session_note(&session,
+               "the machine is busy (load average %.1f, %d CPUs), which shows most where two "
+               "processes need both of theirs at once; measure again when it is not",
+               machine->load, machine->cpus);
+}
+
 static int measure(void) {
   struct machine machine;
   machine_describe(&machine);
+  warn_when_busy(&machine);
   if (!request.seeded) session.seed = clock_now() % 1000000;
   session.chance = session.seed;
   if (session.cpus[0] < 0) machine_choose_cpus(session.cpus);

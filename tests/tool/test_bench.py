@@ -138,7 +138,7 @@ def test_rows_have_figures_and_verified_data(which: str, request: pytest.Fixture
         low, high = row["quartiles"]
         assert 0 < low <= row["median"] <= high, row["name"]
         assert row["unit"] == "ns"
-        assert row["samples"] == len(row["values"]) >= 3
+        assert row["samples"] == len(row["values"]) >= 6
         assert row["operations_per_sample"] >= 1
         assert row["faults"] >= 0
         assert row["verified"] is (None if row["size"] is None else True)

@@ -38,9 +38,26 @@ static bool same_text(const char *a, const char *b) {
   return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+static bool same_subject(const struct row *a, const struct row *b) {
+  return b->count > 0 && b->size > 0 && same_text(a->way, b->way) && same_text(a->by, b->by) &&
+         same_text(a->room, b->room);
+}
+
 static bool same_line(const struct row *a, const struct row *b) {
-  return b->count > 0 && strcmp(a->mode, b->mode) == 0 && same_text(a->way, b->way) &&
-         same_text(a->by, b->by) && same_text(a->room, b->room);
+  return same_subject(a, b) && strcmp(a->mode, b->mode) == 0;
+}
+
+/* How many others come before it, so that it has one colour in all panels. */
+static size_t color_of(const struct session *session, const struct row *subject) {
+  size_t color = 0;
+  for (size_t i = 0; i < session->row_count; i++) {
+    const struct row *row = session->rows[i];
+    bool counted = row->count == 0 || row->size == 0;
+    if (same_subject(row, subject)) break;
+    for (size_t j = 0; j < i && !counted; j++) counted = same_subject(row, session->rows[j]);
+    color += counted ? 0 : 1;
+  }
+  return color;
 }
 
 /* Whether row `i` is the first of its line. */
@@ -63,10 +80,12 @@ static void write_data(FILE *out, const struct session *session, size_t first) {
   (void)fputs("END\n", out);
 }
 
-static void write_line(FILE *out, const struct row *row, size_t number, bool first) {
-  (void)fprintf(out, "%s $line%zu using 1:2:3:4 with yerrorlines title \"%s%s%s%s%s\"",
-                first ? "plot" : ",", number, row->way, row->by ? " " : "", row->by ? row->by : "",
-                row->room ? " " : "", row->room ? row->room : "");
+static void write_line(FILE *out, const struct session *session, size_t number, bool first) {
+  const struct row *row = session->rows[number];
+  (void)fprintf(out, "%s $line%zu using 1:2:3:4 with yerrorlines linetype %zu title \"%s%s%s%s%s\"",
+                first ? "plot" : ",", number, color_of(session, row) + 1, row->way,
+                row->by ? " " : "", row->by ? row->by : "", row->room ? " " : "",
+                row->room ? row->room : "");
 }
 
 static void write_panel(FILE *out, const struct session *session, const char *mode) {
@@ -79,7 +98,7 @@ static void write_panel(FILE *out, const struct session *session, const char *mo
   (void)fprintf(out, "set title \"%s\"\n", mode);
   for (size_t i = 0; i < session->row_count; i++) {
     if (!begins(session, i) || strcmp(session->rows[i]->mode, mode) != 0) continue;
-    write_line(out, session->rows[i], i, first);
+    write_line(out, session, i, first);
     first = false;
   }
   (void)fputs("\n", out);

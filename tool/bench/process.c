@@ -76,8 +76,11 @@ static void prepare_loop(struct session *session, struct process_case *new, cons
 /* A file for the readers. */
 static bool make_file(struct session *session, struct object *file, enum object_kind kind) {
   static const char content[FILE_SIZE] = "shmkit bench\n";
+  if (kind == OBJECT_DISK && session->places.disk == NULL) {
+    *file = (struct object){.fd = -1, .id = -1, .channel = {{-1, -1}, {-1, -1}}};
+    return false;
+  }
   object_prepare(file, kind, FILE_SIZE, &session->places);
-  if (kind == OBJECT_DISK && session->places.disk == NULL) return false;
   if (object_create(file) && write_all(file->fd, content, FILE_SIZE, 0)) return true;
   session_note(session, "not measured: a loop that reads %s: %s", file->path, strerror(errno));
   session->failures++;

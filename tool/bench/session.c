@@ -79,7 +79,7 @@ void session_measure(struct session *self, struct bench_case **cases, size_t cou
   struct plan plan = {
       .time = (uint64_t)(left * part * (double)second) + 1,
       .sample_time = self->quick ? 100000 : 500000,
-      .least_rounds = self->quick ? 3 : 5,
+      .least_rounds = RATIO_LEAST,
       .most_rounds = self->quick ? 21 : 101,
       .chance = &self->chance,
       .stop = &self->stop,

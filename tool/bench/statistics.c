@@ -45,7 +45,10 @@ struct quartiles ratio_of(const double *values, const double *others, size_t cou
   double *ratios = must(calloc(count + 1, sizeof *ratios));
   for (size_t i = 0; i < count; i++) ratios[i] = values[i] / others[i];
   struct quartiles result = quartiles_in_place(ratios, count);
-  if (count > 0) {
+  if (count > 0 && count < RATIO_LEAST) {
+    result.low = 0;
+    result.high = (double)INFINITY;
+  } else if (count > 0) {
     result.low = ratios[left_out(count)];
     result.high = ratios[count - 1 - left_out(count)];
   }

@@ -18,8 +18,9 @@ struct quartiles quartiles_of(const double *values, size_t count);
  * How values[i] / others[i] lie: the median, and between `low` and `high` where the median of ever so
  * many more rounds would be, with 95 % certainty, whatever the distribution. Two ways that were
  * measured in turns were disturbed by the same things, so this tells more than the quotient of their
- * medians.
+ * medians. Of fewer than RATIO_LEAST values `low` is 0 and `high` is infinite.
  */
+enum { RATIO_LEAST = 6 };
 struct quartiles ratio_of(const double *values, const double *others, size_t count);
 
 /* The next number of a sequence that is the same for the same seed. */

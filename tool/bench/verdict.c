@@ -43,11 +43,15 @@ static struct comparison compare(const struct row *a, const struct row *b) {
 
 /* "95", "4.2", "1.03". */
 static void print_ratio(FILE *out, double ratio) {
-  int digits = ratio >= 20 ? 0 : fabs(ratio - 1) < 0.2 ? 2 : 1;
+  int digits = ratio >= 20 ? 0 : ratio < 1.2 ? 2 : 1;
   (void)fprintf(out, "%.*f", digits, ratio);
 }
 
 static void print_range(FILE *out, struct quartiles ratio) {
+  if (isinf(ratio.high)) {
+    (void)fputs("an unknown number of x (too few samples to tell)", out);
+    return;
+  }
   (void)fputs("between ", out);
   print_ratio(out, ratio.low);
   (void)fputs(" and ", out);
