@@ -17,6 +17,7 @@
  * caller may not look at, which are counted, and those of PID namespaces outside the caller's.
  * Either makes the listing incomplete: numbers of mappers are then lower bounds. A process that has
  * no more than a descriptor of a segment is not a mapper, and a memfd that nobody maps is not found.
+ * A file with several names in /dev/shm is listed once, under one of them; `links` counts them.
  *
  * UNKNOWN is told apart from none: sizes and counts are SHMKIT_UNKNOWN, IDs of users
  * SHMKIT_UNKNOWN_ID, times SHMKIT_UNKNOWN_TIME, PIDs 0. Sizes are in bytes, times in nanoseconds
