@@ -284,10 +284,9 @@ static void come_and_go(void *suffix) {
 }
 
 START_TEST(what_vanishes_while_it_is_looked_at_does_no_harm) {
-  const unsigned rounds = soak_seconds(1) * 100;
   char one[] = "one", two[] = "two";
   pid_t first = start(come_and_go, one), second = start(come_and_go, two);
-  for (unsigned i = 0; i < rounds; i++) {
+  while (!is_long_enough(soak_seconds(1))) {
     shmkit_listing_free(take(SHMKIT_INFO_ALL));
     shmkit_listing *listing = NULL;
     shmkit_status status = shmkit_listing_stat(other_name(one), SHMKIT_STAT_EXACT, &listing);
@@ -316,11 +315,10 @@ static void map_briefly(void *unused) {
 }
 
 START_TEST(processes_that_vanish_while_they_are_looked_at_do_no_harm) {
-  const unsigned rounds = soak_seconds(1) * 200;
   int fd = make_file(name(), 4096);
   void *memory = map_file(fd, 4096);
   const pid_t children[] = {start(map_briefly, NULL), start(map_briefly, NULL)};
-  for (unsigned i = 0; i < rounds; i++) {
+  while (!is_long_enough(soak_seconds(1))) {
     shmkit_listing *listing = take(0);
     const shmkit_info *info = find_posix(listing, name());
     uint64_t mappings = 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <time.h>
 #include <unistd.h>
 
 shmkit_listing *take(uint32_t kinds) {
@@ -48,6 +49,15 @@ void *map_file(int fd, size_t size) {
   void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   ck_assert_ptr_ne(memory, MAP_FAILED);
   return memory;
+}
+
+bool is_long_enough(unsigned seconds) {
+  static struct timespec begun;
+  struct timespec now;
+  ensure(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+  if (begun.tv_sec == 0) begun = now;
+  time_t gone = now.tv_sec - begun.tv_sec;
+  return gone > (time_t)seconds || (gone == (time_t)seconds && now.tv_nsec >= begun.tv_nsec);
 }
 
 /* ---- Removing ------------------------------------------------------------------------------- */

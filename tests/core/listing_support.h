@@ -18,6 +18,9 @@ const shmkit_info *find_posix(const shmkit_listing *listing, const char *wanted)
 int make_file(const char *name_, off_t size);
 void *map_file(int fd, size_t size);
 
+/* Whether a long case has gone on for its seconds, which begin with the first call. */
+bool is_long_enough(unsigned seconds);
+
 /* ---- Removing ------------------------------------------------------------------------------- */
 
 /* Put a tmpfs of this mount namespace over /dev/shm; it must be one's own already. */
