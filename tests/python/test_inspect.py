@@ -10,6 +10,7 @@ import os
 import pickle
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -277,7 +278,7 @@ def test_looking_lets_other_threads_run() -> None:
         nonlocal count
         while not stop:
             count += 1
-            os.sched_yield()  # Gives the GIL up, too.
+            time.sleep(0)  # Gives the GIL up, too.
 
     thread = threading.Thread(target=work)
     sys.setswitchinterval(1e6)
