@@ -139,8 +139,8 @@ static bool fits(struct session *self, uint64_t size, uint64_t need, uint64_t av
   if (need <= available - available / 8) return true;
   char *of = text_size(size, false), *wanted = text_size(need, false);
   char *there = text_size(available, false);
-  session_note(self, "not measured: size %s, which takes %s of %s, where %s are available", of,
-               wanted, where, there);
+  session_note(self, "not measured: size %s, which takes %s of %s and some to spare: there are %s",
+               of, wanted, where, there);
   if (self->sizes_chosen) self->failures++;
   free(of);
   free(wanted);
