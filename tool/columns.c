@@ -199,16 +199,34 @@ static const struct column all[] = {
 };
 enum { ALL_COUNT = sizeof all / sizeof all[0] };
 
+/* A command's own. */
+static const struct column *extra;
+static size_t extra_count;
+enum { EXTRA_MAX = 8 };
+
+void columns_extend(const struct column *more, size_t count) {
+  extra = more;
+  extra_count = count < EXTRA_MAX ? count : EXTRA_MAX;
+}
+
+static size_t known_count(void) {
+  return ALL_COUNT + extra_count;
+}
+
+static const struct column *known(size_t index) {
+  return index < ALL_COUNT ? &all[index] : &extra[index - ALL_COUNT];
+}
+
 const char *const *column_names(void) {
-  static const char *names[ALL_COUNT + 1];
-  for (size_t i = 0; i < ALL_COUNT; i++) names[i] = all[i].name;
+  static const char *names[ALL_COUNT + EXTRA_MAX + 1];
+  for (size_t i = 0; i < known_count(); i++) names[i] = known(i)->name;
   return names;
 }
 
 const struct column *column_find(const struct argp_state *state, const char *what,
                                  const char *name) {
-  for (size_t i = 0; i < ALL_COUNT; i++) {
-    if (strcasecmp(all[i].name, name) == 0) return &all[i];
+  for (size_t i = 0; i < known_count(); i++) {
+    if (strcasecmp(known(i)->name, name) == 0) return known(i);
   }
   argp_error(state, "%s: there is no column '%s'; --help lists them", what, name);
   return &all[0];
@@ -239,8 +257,8 @@ char *columns_describe(void) {
   size_t size = 0;
   FILE *out = must(open_memstream(&text, &size));
   (void)fputs("Columns:\n", out);
-  for (size_t i = 0; i < ALL_COUNT; i++) {
-    (void)fprintf(out, "  %-12s %s\n", all[i].name, all[i].help);
+  for (size_t i = 0; i < known_count(); i++) {
+    (void)fprintf(out, "  %-12s %s\n", known(i)->name, known(i)->help);
   }
   if (fclose(out) != 0) return must(NULL);
   return text;

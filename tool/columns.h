@@ -31,6 +31,8 @@ struct columns {
   size_t count;
 };
 
+/* A command's own columns, beside those of all commands; once, before any are asked for. */
+void columns_extend(const struct column *more, size_t count);
 /* All names, ending with NULL. */
 const char *const *column_names(void);
 /* The column of that name in whatever case; argp_error when there is none. */

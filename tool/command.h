@@ -41,6 +41,8 @@ extern const struct command command_limits;
 extern const struct command command_ls;
 extern const struct command command_rm;
 extern const struct command command_stat;
+extern const struct command command_top;
+extern const struct command command_watch;
 extern const struct command command_write;
 
 #endif

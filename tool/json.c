@@ -121,9 +121,17 @@ void json_add_time(json *object, const char *key, int64_t time) {
   add_as(object, key, "_ns", known ? must(json_object_new_int64(time)) : NULL);
 }
 
-void json_print(json *document) {
-  const int style =
-      JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE;
+static void print(json *document, int style) {
   (void)puts(must((void *)(uintptr_t)json_object_to_json_string_ext(document, style)));
   (void)json_object_put(document);
+}
+
+void json_print(json *document) {
+  print(document,
+        JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
+void json_print_line(json *document) {
+  print(document, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+  (void)fflush(stdout);
 }

@@ -39,5 +39,7 @@ void json_add_time(json *object, const char *key, int64_t time);
 
 /* To standard output, and the end of it. */
 void json_print(json *document);
+/* In one line, and at once: for a stream of documents. */
+void json_print_line(json *document);
 
 #endif

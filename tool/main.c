@@ -10,8 +10,9 @@
 #include "text.h"
 
 const struct command *const commands[] = {
-    &command_ls, &command_stat,   &command_cat,     &command_write, &command_create,   &command_rm,
-    &command_gc, &command_limits, &command_explain, &command_bench, &command_complete, NULL,
+    &command_ls,      &command_stat,  &command_cat,      &command_write, &command_create,
+    &command_rm,      &command_gc,    &command_limits,   &command_watch, &command_top,
+    &command_explain, &command_bench, &command_complete, NULL,
 };
 
 const char *argp_program_version = "shmkit " SHMKIT_VERSION;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,18 @@ uint64_t parse_age(const struct argp_state *state, const char *what, const char 
     return 0;
   }
   return (uint64_t)nanoseconds;
+}
+
+int64_t parse_interval(const struct argp_state *state, const char *what, const char *text) {
+  double seconds = 0;
+  const char *unit = number(text, &seconds);
+  bool known = unit != NULL && (*unit == '\0' || strcmp(unit, "s") == 0);
+  if (!known || seconds < 0.01 || seconds > 86400) {
+    argp_error(state, "%s: '%s' is no time from 0.01 to 86400 seconds; write 2, 0.5 or 10s", what,
+               text);
+    return 0;
+  }
+  return (int64_t)(seconds * 1e9);
 }
 
 int64_t parse_number(const struct argp_state *state, const char *what, const char *text,

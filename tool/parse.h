@@ -13,6 +13,9 @@ uint64_t parse_size(const struct argp_state *state, const char *what, const char
 /* "90s", "10m", "2h", "1d", "3w": nanoseconds. */
 uint64_t parse_age(const struct argp_state *state, const char *what, const char *text);
 
+/* "0.5", "2", "2s", from 0.01 to a day: nanoseconds. */
+int64_t parse_interval(const struct argp_state *state, const char *what, const char *text);
+
 /* A whole number from `least` to `most`. */
 int64_t parse_number(const struct argp_state *state, const char *what, const char *text,
                      int64_t least, int64_t most);

@@ -15,13 +15,31 @@ void report_begin(const char *name) {
   program = name;
 }
 
+static bool holding;
+static char *held;
+
+void report_hold(bool hold) {
+  holding = hold;
+}
+
+char *report_held(void) {
+  char *latest = held;
+  held = NULL;
+  return latest;
+}
+
 static void say(const char *format, va_list arguments) {
   char *line = NULL;
   if (vasprintf(&line, format, arguments) < 0) return;
   char *clean = text_escape(line);
-  (void)fflush(stdout);
-  (void)fprintf(stderr, "%s: %s\n", program, clean);
-  free(clean);
+  if (holding) {
+    free(held);
+    held = clean;
+  } else {
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "%s: %s\n", program, clean);
+    free(clean);
+  }
   free(line);
 }
 

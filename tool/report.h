@@ -3,6 +3,8 @@
 #ifndef SHMKIT_TOOL_REPORT_H
 #define SHMKIT_TOOL_REPORT_H
 
+#include <stdbool.h>
+
 #include <shmkit/shmkit.h>
 
 /* "shmkit ls": what messages begin with. */
@@ -10,6 +12,11 @@ void report_begin(const char *name);
 
 /* A line: "shmkit ls: ...". Control characters in it are escaped. */
 void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* From now on, or not any more: keep messages instead of writing them, where they would spoil a
+ * screen. report_held gives the latest one, to be freed, once; NULL when there is none. */
+void report_hold(bool hold);
+char *report_held(void);
 
 /* What the library says about its last failure; gives the exit status for it. */
 int report_failure(shmkit_status status);
