@@ -113,24 +113,35 @@ static void look_from_inside(void) {
   _exit(0);
 }
 
+/* Whose children are in a namespace that ends with the first; so it has no other use. */
+static void start_inside(void *unused) {
+  (void)unused;
+  ensure(unshare(CLONE_NEWPID) == 0);
+  pid_t inside = fork();
+  if (inside == 0) look_from_inside();
+  shared()->count[0] = (unsigned)inside;
+  signal_turn(4);
+  finish(inside);
+  _exit(0);
+}
+
 START_TEST(processes_of_an_outer_namespace_are_not_taken_for_none) {
   if (geteuid() != 0) return;
   pid_t holder = start(hold, NULL);
   wait_turn(0);
-  ck_assert_int_eq(unshare(CLONE_NEWPID), 0);
-  pid_t inside = fork();
-  if (inside == 0) look_from_inside();
+  pid_t outside = start(start_inside, NULL);
   wait_turn(2);
+  wait_turn(4);
   shmkit_listing *listing = take(0);
   const shmkit_info *info = find_posix(listing, other_name("own"));
   ck_assert_uint_eq(info->mapper_count, 1);
-  ck_assert_int_eq(info->mappers[0].pid, inside);
+  ck_assert_int_eq(info->mappers[0].pid, shared()->count[0]);
   /* Its stamp names process 1, which is another one here. */
   ck_assert_int_eq(info->creator_state, SHMKIT_LIVENESS_UNKNOWN);
   ck_assert_int_eq(info->state, SHMKIT_STATE_USED);
   shmkit_listing_free(listing);
   signal_turn(3);
-  finish(inside);
+  finish(outside);
   signal_turn(1);
   finish(holder);
 }
