@@ -80,6 +80,8 @@ const char *shmkit_error_address(void) {
 #define STATUSES(X)                                                                                \
   X(SHMKIT_OK)                                                                                     \
   X(SHMKIT_AGAIN)                                                                                  \
+  X(SHMKIT_TIMEOUT)                                                                                \
+  X(SHMKIT_OWNER_DIED)                                                                             \
   X(SHMKIT_ERR_CLOSED)                                                                             \
   X(SHMKIT_ERR_RANGE)                                                                              \
   X(SHMKIT_ERR_TRUNCATED)                                                                          \
@@ -92,6 +94,7 @@ const char *shmkit_error_address(void) {
   X(EBUSY)                                                                                         \
   X(ECONNREFUSED)                                                                                  \
   X(ECONNRESET)                                                                                    \
+  X(EDEADLK)                                                                                       \
   X(EDESTADDRREQ)                                                                                  \
   X(EDQUOT)                                                                                        \
   X(EEXIST)                                                                                        \

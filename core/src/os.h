@@ -10,6 +10,7 @@
 #ifndef SHMKIT_SRC_OS_H
 #define SHMKIT_SRC_OS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -109,8 +110,37 @@ enum shmkit__lock { SHMKIT__UNLOCKED, SHMKIT__SHARED, SHMKIT__EXCLUSIVE };
  * -EBADF when the descriptor does not allow that lock (exclusive needs writing). */
 int shmkit__os_lock(int fd, enum shmkit__byte byte, enum shmkit__lock lock);
 
+/*
+ * The identity of a thread: a random number from 1 to SHMKIT__IDENTITY_MAX whose own byte, beyond
+ * those above, is locked. `fd` is open for writing and its description nobody else's; it becomes
+ * the identity's, which lives while `*pin`, a mapping without access that forked children do not
+ * get, exists. The descriptor itself is the caller's to close.
+ */
+enum { SHMKIT__IDENTITY_MAX = (1 << 30) - 1 };
+int shmkit__os_identity_take(int fd, uint32_t *identity, void **pin);
+void shmkit__os_identity_return(void *pin);
+
+/* Whether somebody has this identity: 1, 0, or a negated errno value. `fd` is any description of the
+ * file but the identity's own. */
+int shmkit__os_identity_lives(int fd, uint32_t identity);
+
+/* A word that is not 0, and becomes 0 in a forked child until that sets it. NULL: no memory. */
+_Atomic uint32_t *shmkit__os_fork_detector(void);
+
 /* Whether an exclusive lock on the byte would meet somebody else's lock. -1: cannot tell. */
 int shmkit__os_is_locked(int fd, enum shmkit__byte byte);
+
+/* ---- Waiting -------------------------------------------------------------------------------- */
+
+/* Sleep while the word, in shared memory that may be read-only, is `expected`, for so many
+ * nanoseconds at most. 0: look again, for whatever reason; -EINTR: a signal came. */
+int shmkit__os_wait(const _Atomic uint32_t *word, uint32_t expected, uint64_t nanoseconds);
+
+/* Wake so many of those who sleep on the word. */
+void shmkit__os_wake(_Atomic uint32_t *word, uint32_t count);
+
+/* Whether this process may run on more than one CPU: else nothing changes while it spins. */
+bool shmkit__os_may_spin(void);
 
 /* ---- Memory --------------------------------------------------------------------------------- */
 

@@ -33,7 +33,11 @@ enum {
   /** Done. */
   SHMKIT_OK = 0,
   /** Nothing there yet on something that was asked not to block. Try again when it is ready. */
-  SHMKIT_AGAIN = 1
+  SHMKIT_AGAIN = 1,
+  /** The time is over, and it has not happened. */
+  SHMKIT_TIMEOUT = 2,
+  /** A mutex is locked now, and whoever held it before died with it. */
+  SHMKIT_OWNER_DIED = 3
 };
 
 /*

@@ -19,9 +19,11 @@
 #define SHMKIT_SHMKIT_H
 
 #include <shmkit/error.h>
+#include <shmkit/event.h>
 #include <shmkit/export.h>
 #include <shmkit/inspect.h>
 #include <shmkit/limits.h>
+#include <shmkit/mutex.h>
 #include <shmkit/segment.h>
 #include <shmkit/type.h>
 

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The event: one word with the count of sets, whether it is set, and whether somebody may sleep.
+ *
+ *   set    +1, SET, without WAITERS, by one compare-exchange; then wake all, if WAITERS was there
+ *   clear  without SET
+ *   wait   with WAITERS, then sleep on exactly that value for a slice at most
+ *
+ * Because all of it is one word, a waiter cannot say that he sleeps without seeing a set that came
+ * before, and a set cannot miss a waiter that said so before: no fence between two words is needed.
+ * Who dies between setting and waking leaves sleepers whose flag is gone; they look by themselves at
+ * the end of the slice.
+ */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include <shmkit/event.h>
+
+#include "error.h"
+#include "os.h"
+#include "segment.h"
+#include "shared.h"
+#include "spin.h"
+#include "sync.h"
+
+struct shmkit_event {
+  struct shmkit__event_memory *memory;
+  shmkit_segment *segment;
+  uint64_t offset;
+  bool owns_segment;
+};
+
+/* Between two looks of who cannot say that he waits. */
+static const uint64_t poll_slice = 1000000;
+
+/* ---- Making --------------------------------------------------------------------------------- */
+
+static shmkit_status make(shmkit_segment *segment, uint64_t offset, bool own, shmkit_event **out) {
+  shmkit_status status = shmkit_segment_pin(segment);
+  if (status != 0) return status;
+  status = shmkit__sync_check(segment, "an event", offset);
+  shmkit_event *self = status == 0 ? calloc(1, sizeof *self) : NULL;
+  if (self == NULL) {
+    if (status == 0) {
+      status =
+          shmkit__fail(-ENOMEM, segment->address, "no memory for an event in %s", segment->address);
+    }
+    shmkit_segment_unpin(segment);
+    return status;
+  }
+  self->memory = (struct shmkit__event_memory *)(void *)(segment->memory + offset);
+  self->segment = segment;
+  self->offset = offset;
+  self->owns_segment = own;
+  *out = self;
+  return 0;
+}
+
+shmkit_status shmkit_segment_event(shmkit_segment *self, uint64_t offset, shmkit_event **out) {
+  return make(self, offset, false, out);
+}
+
+shmkit_status shmkit_event_open(const char *address, const shmkit_segment_options *options,
+                                shmkit_event **out) {
+  shmkit_segment *segment = NULL;
+  shmkit_status status =
+      shmkit_segment_open_or_create(address, SHMKIT_SYNC_SIZE, options, &segment);
+  if (status != 0) return status;
+  status = make(segment, 0, true, out);
+  if (status != 0) shmkit_segment_free(segment);
+  return status;
+}
+
+void shmkit_event_free(shmkit_event *self) {
+  if (self == NULL) return;
+  shmkit_segment_unpin(self->segment);
+  if (self->owns_segment) shmkit_segment_free(self->segment);
+  free(self);
+}
+
+shmkit_segment *shmkit_event_segment(const shmkit_event *self) {
+  return self->segment;
+}
+
+uint64_t shmkit_event_offset(const shmkit_event *self) {
+  return self->offset;
+}
+
+/* ---- Setting -------------------------------------------------------------------------------- */
+
+static uint32_t look(const shmkit_event *self) {
+  /* Acquire: what was written before the set that is seen here is seen from here on. */
+  return atomic_load_explicit(&self->memory->word, memory_order_acquire);
+}
+
+static shmkit_status check_writable(const shmkit_event *self) {
+  if (!self->segment->readonly) return 0;
+  return shmkit__fail(-EACCES, self->segment->address,
+                      "cannot change the event at offset %" PRIu64 " of %s: it is open read-only",
+                      self->offset, self->segment->address);
+}
+
+/* The word becomes what it is without `without`, with `with`, plus `plus`; what it was. */
+static uint32_t change(shmkit_event *self, uint32_t without, uint32_t with, uint32_t plus) {
+  _Atomic uint32_t *word = &self->memory->word;
+  uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
+  /* Release: what was written before is seen by who sees the new word. */
+  while (!atomic_compare_exchange_weak_explicit(word, &seen, ((seen & ~without) | with) + plus,
+                                                memory_order_acq_rel, memory_order_relaxed))
+    continue;
+  return seen;
+}
+
+shmkit_status shmkit_event_set(shmkit_event *self) {
+  shmkit_status status = check_writable(self);
+  if (status != 0) return status;
+  uint32_t before = change(self, SHMKIT__EVENT_WAITERS, SHMKIT__EVENT_SET,
+                           UINT32_C(1) << SHMKIT__EVENT_SEQUENCE_SHIFT);
+  if (before & (SHMKIT__EVENT_WAITERS | SHMKIT__EVENT_ALWAYS_WAKE)) {
+    shmkit__os_wake(&self->memory->word, INT_MAX);
+  }
+  return 0;
+}
+
+shmkit_status shmkit_event_clear(shmkit_event *self) {
+  shmkit_status status = check_writable(self);
+  if (status == 0) (void)change(self, SHMKIT__EVENT_SET, 0, 0);
+  return status;
+}
+
+shmkit_status shmkit_event_always_wake(shmkit_event *self) {
+  shmkit_status status = check_writable(self);
+  if (status == 0) (void)change(self, 0, SHMKIT__EVENT_ALWAYS_WAKE, 0);
+  return status;
+}
+
+bool shmkit_event_is_set(const shmkit_event *self) {
+  return (look(self) & SHMKIT__EVENT_SET) != 0;
+}
+
+uint32_t shmkit_event_sequence(const shmkit_event *self) {
+  return look(self) >> SHMKIT__EVENT_SEQUENCE_SHIFT;
+}
+
+/* ---- Waiting -------------------------------------------------------------------------------- */
+
+struct wait {
+  uint32_t since;
+  /* It is enough that it is set. */
+  bool level;
+};
+
+static bool is_over(const struct wait *wait, uint32_t word) {
+  return word >> SHMKIT__EVENT_SEQUENCE_SHIFT != wait->since ||
+         (wait->level && (word & SHMKIT__EVENT_SET));
+}
+
+static bool spin(const shmkit_event *self, const struct wait *wait) {
+  if (!shmkit__os_may_spin()) return false;
+  for (int i = 0; i < SHMKIT__SPINS; i++) {
+    if (is_over(wait, look(self))) return true;
+    shmkit__relax();
+  }
+  return false;
+}
+
+/* The word to sleep on, with the flag that says so where it can be set: false when it changed. */
+static bool announce(shmkit_event *self, uint32_t seen, uint32_t *flagged) {
+  *flagged = self->segment->readonly ? seen : seen | SHMKIT__EVENT_WAITERS;
+  return seen == *flagged ||
+         atomic_compare_exchange_strong_explicit(&self->memory->word, &seen, *flagged,
+                                                 memory_order_relaxed, memory_order_relaxed);
+}
+
+/* One round: SHMKIT_AGAIN to go on. The flag is set anew in each, because who takes it away may die
+ * before it wakes. */
+static shmkit_status wait_once(shmkit_event *self, const struct wait *wait, uint64_t deadline) {
+  uint32_t flagged, seen = look(self);
+  if (is_over(wait, seen)) return 0;
+  bool silent = self->segment->readonly && !(seen & SHMKIT__EVENT_ALWAYS_WAKE);
+  uint64_t pause = shmkit__slice(deadline, silent ? poll_slice : SHMKIT__SLICE);
+  if (pause == 0) return SHMKIT_TIMEOUT;
+  if (!announce(self, seen, &flagged)) return SHMKIT_AGAIN;
+  int error = shmkit__os_wait(&self->memory->word, flagged, pause);
+  if (error == 0) return SHMKIT_AGAIN;
+  return shmkit__fail(error, self->segment->address,
+                      "a signal interrupted waiting for the event at offset %" PRIu64 " of %s",
+                      self->offset, self->segment->address);
+}
+
+static shmkit_status wait_for(shmkit_event *self, const struct wait *wait, int64_t timeout) {
+  if (is_over(wait, look(self))) return 0;
+  shmkit_status status = shmkit__sync_check_timeout(self->segment, timeout);
+  if (status != 0) return status;
+  if (timeout == 0) return SHMKIT_TIMEOUT;
+  if (spin(self, wait)) return 0;
+  uint64_t deadline = shmkit__deadline_of(timeout);
+  do {
+    status = wait_once(self, wait, deadline);
+  } while (status == SHMKIT_AGAIN);
+  return status;
+}
+
+shmkit_status shmkit_event_wait(shmkit_event *self, int64_t timeout) {
+  struct wait wait = {.since = shmkit_event_sequence(self), .level = true};
+  return wait_for(self, &wait, timeout);
+}
+
+shmkit_status shmkit_event_wait_since(shmkit_event *self, uint32_t since, int64_t timeout) {
+  if (since > UINT32_MAX >> SHMKIT__EVENT_SEQUENCE_SHIFT) {
+    return shmkit__fail(-EINVAL, self->segment->address,
+                        "%" PRIu32 " is no sequence of an event in %s: use one that "
+                        "shmkit_event_sequence gave",
+                        since, self->segment->address);
+  }
+  struct wait wait = {.since = since};
+  return wait_for(self, &wait, timeout);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is who: the identities of this process's threads, one for each thread and file, taken when a
+ * thread first needs it and given back when it ends or the last object on the file goes.
+ */
+#ifndef SHMKIT_SRC_IDENTITY_H
+#define SHMKIT_SRC_IDENTITY_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "segment.h"
+
+/* A file by whose locks its users know each other; one for all objects of this process in it. */
+struct shmkit__party {
+  struct shmkit__party *next;
+  struct shmkit__identity *members;
+  dev_t device;
+  ino_t inode;
+  size_t users;
+  /* Where each thread has its identity in this party. */
+  size_t slot;
+};
+
+struct shmkit__identity {
+  /* Of the same party, and of the same thread. */
+  struct shmkit__identity *next_member, *next_own;
+  /* NULL once the party is over. Relaxed: only a thread that uses the party asks. */
+  struct shmkit__party *_Atomic party;
+  /* 0: none any more. */
+  _Atomic uint32_t number;
+  const void *thread;
+  void *pin;
+};
+
+/* This thread's identities. */
+struct shmkit__self {
+  struct shmkit__identity **slots;
+  size_t slot_count;
+  struct shmkit__identity *own;
+};
+extern _Thread_local struct shmkit__self shmkit__self;
+
+/* 0 in a forked child whose identities, which are its parent's, have not been forgotten yet. */
+extern _Atomic uint32_t *shmkit__fork_detector;
+
+/* The party of a segment's file; NULL: no memory, said. */
+struct shmkit__party *shmkit__party_join(const shmkit_segment *segment);
+/* Ends all identities in it with its last user. */
+void shmkit__party_leave(struct shmkit__party *party);
+
+/* This thread's identity, taken now; `segment` leads to the file. */
+shmkit_status shmkit__identity_take(struct shmkit__party *party, shmkit_segment *segment,
+                                    uint32_t *out);
+
+/* The same when it has been taken already; else 0. */
+static inline uint32_t shmkit__identity_known(const struct shmkit__party *party) {
+  const struct shmkit__self *self = &shmkit__self;
+  if (party->slot >= self->slot_count) return 0;
+  const struct shmkit__identity *identity = self->slots[party->slot];
+  if (identity == NULL || atomic_load_explicit(&identity->party, memory_order_relaxed) != party ||
+      atomic_load_explicit(shmkit__fork_detector, memory_order_relaxed) == 0)
+    return 0;
+  return atomic_load_explicit(&identity->number, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* Sleeping on a word of shared memory, and who is alive. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os.h"
+
+/* ---- Words ---------------------------------------------------------------------------------- */
+
+/* Not FUTEX_PRIVATE_FLAG: other processes are meant. The time is in the kernel's own struct, which is
+ * not libc's where that has moved on to 64 bits. */
+#ifdef SYS_futex_time64
+enum { FUTEX = SYS_futex_time64 };
+#else
+enum { FUTEX = SYS_futex };
+#endif
+struct kernel_time {
+  int64_t seconds, nanoseconds;
+};
+
+int shmkit__os_wait(const _Atomic uint32_t *word, uint32_t expected, uint64_t nanoseconds) {
+  struct kernel_time time = {.seconds = (int64_t)(nanoseconds / 1000000000U),
+                             .nanoseconds = (int64_t)(nanoseconds % 1000000000U)};
+  if (syscall(FUTEX, word, FUTEX_WAIT, expected, &time, NULL, 0) == 0) return 0;
+  return errno == EINTR ? -EINTR : 0;
+}
+
+void shmkit__os_wake(_Atomic uint32_t *word, uint32_t count) {
+  (void)syscall(FUTEX, word, FUTEX_WAKE, count, NULL, NULL, 0);
+}
+
+static bool may_spin;
+
+static void count_cpus(void) {
+  cpu_set_t cpus;
+  /* More than a cpu_set_t holds is certainly more than one. */
+  may_spin = sched_getaffinity(0, sizeof cpus, &cpus) != 0 || CPU_COUNT(&cpus) > 1;
+}
+
+bool shmkit__os_may_spin(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  (void)pthread_once(&once, count_cpus);
+  return may_spin;
+}
+
+/* ---- Identities ----------------------------------------------------------------------------- */
+
+static struct flock identity_lock(uint32_t identity, short type) {
+  const int64_t base = (INT64_C(1) << 62) + (INT64_C(1) << 31);
+  return (struct flock){
+      .l_type = type, .l_whence = SEEK_SET, .l_start = base + identity, .l_len = 1};
+}
+
+static uint32_t draw(void) {
+  uint32_t number = 0;
+  while (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) continue;
+  return number & SHMKIT__IDENTITY_MAX;
+}
+
+static int lock_any(int fd, uint32_t *identity) {
+  for (;;) {
+    *identity = draw();
+    if (*identity == 0) continue;
+    struct flock lock = identity_lock(*identity, F_WRLCK);
+    if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return 0;
+    if (errno != EAGAIN && errno != EACCES && errno != EINTR) return -errno;
+  }
+}
+
+/* The offset of the mapping is the identity's number of pages, so that whoever may read the address
+ * spaces of processes finds who has it. Not every file system maps so far out. */
+static void *map_pin(int fd, uint32_t identity) {
+  const off_t page = (off_t)sysconf(_SC_PAGESIZE);
+  const int flags = MAP_SHARED | MAP_NORESERVE;
+  void *pin = mmap(NULL, (size_t)page, PROT_NONE, flags, fd, (off_t)identity * page);
+  if (pin == MAP_FAILED) pin = mmap(NULL, (size_t)page, PROT_NONE, flags, fd, 0);
+  return pin;
+}
+
+int shmkit__os_identity_take(int fd, uint32_t *identity, void **pin) {
+  int error = lock_any(fd, identity);
+  if (error != 0) return error;
+  *pin = map_pin(fd, *identity);
+  if (*pin == MAP_FAILED) return -errno;
+  if (madvise(*pin, (size_t)sysconf(_SC_PAGESIZE), MADV_DONTFORK) == 0) return 0;
+  error = -errno;
+  shmkit__os_identity_return(*pin);
+  return error;
+}
+
+void shmkit__os_identity_return(void *pin) {
+  (void)munmap(pin, (size_t)sysconf(_SC_PAGESIZE));
+}
+
+int shmkit__os_identity_lives(int fd, uint32_t identity) {
+  struct flock probe = identity_lock(identity, F_WRLCK);
+  if (fcntl(fd, F_OFD_GETLK, &probe) != 0) return -errno;
+  return probe.l_type != F_UNLCK;
+}
+
+static _Atomic uint32_t *detector;
+
+static void make_detector(void) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  void *memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return;
+  if (madvise(memory, page, MADV_WIPEONFORK) != 0) {
+    (void)munmap(memory, page);
+    return;
+  }
+  detector = memory;
+  *detector = 1;
+}
+
+_Atomic uint32_t *shmkit__os_fork_detector(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  (void)pthread_once(&once, make_detector);
+  return detector;
+}

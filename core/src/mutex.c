@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The mutex: one word that says who holds it, and the kernel's lock table to tell whether that one
+ * lives.
+ *
+ *   lock     0 -> me                          by compare-exchange; the whole of it when uncontended
+ *   wait     holder -> holder|WAITERS, sleep on that value for a slice at most
+ *   taken by one who has slept: 0 -> me|WAITERS, because others may sleep still
+ *   unlock   me -> 0; me|WAITERS -> 0 and wake one
+ *   death    holder[|WAITERS] -> me|WAITERS   by who has asked the kernel and heard that the holder
+ *                                             does not live; compare-exchange lets only one do it
+ *
+ * Whoever dies between unlocking and waking, or after being woken and before locking, leaves others
+ * asleep with nobody to wake them: they wake by themselves at the end of the slice.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <shmkit/mutex.h>
+
+#include "error.h"
+#include "identity.h"
+#include "os.h"
+#include "segment.h"
+#include "shared.h"
+#include "spin.h"
+#include "sync.h"
+
+struct shmkit_mutex {
+  struct shmkit__mutex_memory *memory;
+  struct shmkit__party *party;
+  shmkit_segment *segment;
+  uint64_t offset;
+  /* The segment is the mutex's own. */
+  bool owns_segment;
+};
+
+/* ---- Making --------------------------------------------------------------------------------- */
+
+static shmkit_status check(const shmkit_segment *segment, uint64_t offset) {
+  if (segment->kind == SHMKIT_SYSV) {
+    return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, segment->address,
+                        "%s cannot have a mutex: System V segments have no file whose locks tell "
+                        "who lives: use posix: or memfd:",
+                        segment->address);
+  }
+  if (segment->readonly) {
+    return shmkit__fail(-EACCES, segment->address,
+                        "cannot have a mutex in %s: it is open read-only", segment->address);
+  }
+  return shmkit__sync_check(segment, "a mutex", offset);
+}
+
+static shmkit_status make(shmkit_segment *segment, uint64_t offset, bool own, shmkit_mutex **out) {
+  shmkit_status status = shmkit_segment_pin(segment);
+  if (status != 0) return status;
+  status = check(segment, offset);
+  if (status != 0) goto unpin;
+  shmkit_mutex *self = calloc(1, sizeof *self);
+  struct shmkit__party *party = self != NULL ? shmkit__party_join(segment) : NULL;
+  if (party == NULL) {
+    free(self);
+    status =
+        shmkit__fail(-ENOMEM, segment->address, "no memory for a mutex in %s", segment->address);
+    goto unpin;
+  }
+  self->memory = (struct shmkit__mutex_memory *)(void *)(segment->memory + offset);
+  self->party = party;
+  self->segment = segment;
+  self->offset = offset;
+  self->owns_segment = own;
+  *out = self;
+  return 0;
+unpin:
+  shmkit_segment_unpin(segment);
+  return status;
+}
+
+shmkit_status shmkit_segment_mutex(shmkit_segment *self, uint64_t offset, shmkit_mutex **out) {
+  return make(self, offset, false, out);
+}
+
+shmkit_status shmkit_mutex_open(const char *address, const shmkit_segment_options *options,
+                                shmkit_mutex **out) {
+  shmkit_segment *segment = NULL;
+  shmkit_status status =
+      shmkit_segment_open_or_create(address, SHMKIT_SYNC_SIZE, options, &segment);
+  if (status != 0) return status;
+  status = make(segment, 0, true, out);
+  if (status != 0) shmkit_segment_free(segment);
+  return status;
+}
+
+void shmkit_mutex_free(shmkit_mutex *self) {
+  if (self == NULL) return;
+  shmkit__party_leave(self->party);
+  shmkit_segment_unpin(self->segment);
+  if (self->owns_segment) shmkit_segment_free(self->segment);
+  free(self);
+}
+
+shmkit_segment *shmkit_mutex_segment(const shmkit_mutex *self) {
+  return self->segment;
+}
+
+uint64_t shmkit_mutex_offset(const shmkit_mutex *self) {
+  return self->offset;
+}
+
+/* ---- Whether the holder lives --------------------------------------------------------------- */
+
+/* 1, 0, or a failure that has been said. */
+static int lives(shmkit_mutex *self, uint32_t identity) {
+  struct stat status;
+  int fd = -1;
+  if (shmkit__segment_descriptor(self->segment, &fd, &status) != 0) {
+    return shmkit__segment_fail_lost(self->segment);
+  }
+  int answer = shmkit__os_identity_lives(fd, identity);
+  if (answer >= 0) return answer;
+  return shmkit__fail_errno(-answer, self->segment->address,
+                            "cannot lock in %s: asking whether its holder lives",
+                            self->segment->address);
+}
+
+/* ---- Locking -------------------------------------------------------------------------------- */
+
+/* Acquire: what the last holder wrote before it unlocked is seen from here on. On failure `seen` is
+ * what the word is instead. */
+static bool change(shmkit_mutex *self, uint32_t *seen, uint32_t to) {
+  return atomic_compare_exchange_strong_explicit(&self->memory->word, seen, to,
+                                                 memory_order_acquire, memory_order_relaxed);
+}
+
+static bool spin(shmkit_mutex *self, uint32_t me) {
+  if (!shmkit__os_may_spin()) return false;
+  for (int i = 0; i < SHMKIT__SPINS; i++) {
+    uint32_t seen = atomic_load_explicit(&self->memory->word, memory_order_relaxed);
+    if (seen == 0 && change(self, &seen, me)) return true;
+    shmkit__relax();
+  }
+  return false;
+}
+
+/* Take it from a holder that died. SHMKIT_OWNER_DIED: taken. SHMKIT_AGAIN: look again, it has
+ * changed. SHMKIT_TIMEOUT: the holder lives. */
+static shmkit_status inherit(shmkit_mutex *self, uint32_t seen, uint32_t me) {
+  int alive = lives(self, seen & SHMKIT__MUTEX_IDENTITY);
+  if (alive < 0) return alive;
+  if (alive > 0) return SHMKIT_TIMEOUT;
+  return change(self, &seen, me | SHMKIT__MUTEX_WAITERS) ? SHMKIT_OWNER_DIED : SHMKIT_AGAIN;
+}
+
+/* One round of the wait: SHMKIT_AGAIN to go on. `probe`: ask first whether the holder lives. */
+static shmkit_status wait_once(shmkit_mutex *self, uint32_t me, uint64_t deadline, bool *probe) {
+  _Atomic uint32_t *word = &self->memory->word;
+  uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
+  if ((seen & SHMKIT__MUTEX_IDENTITY) == 0) {
+    return change(self, &seen, me | SHMKIT__MUTEX_WAITERS) ? 0 : SHMKIT_AGAIN;
+  }
+  if (*probe) {
+    shmkit_status status = inherit(self, seen, me);
+    if (status != SHMKIT_TIMEOUT) return status;
+  }
+  uint64_t pause = shmkit__slice(deadline, SHMKIT__SLICE);
+  if (pause == 0) return SHMKIT_TIMEOUT;
+  uint32_t flagged = seen | SHMKIT__MUTEX_WAITERS;
+  if (seen != flagged && !change(self, &seen, flagged)) return SHMKIT_AGAIN;
+  /* Whoever waits again after a wake-up has lost a race against somebody who lives. */
+  uint64_t before = shmkit__now();
+  int error = shmkit__os_wait(word, flagged, pause);
+  *probe = shmkit__now() - before >= pause;
+  if (error == 0) return SHMKIT_AGAIN;
+  return shmkit__fail(error, self->segment->address,
+                      "a signal interrupted waiting for the mutex at offset %" PRIu64 " of %s",
+                      self->offset, self->segment->address);
+}
+
+static shmkit_status lock_slowly(shmkit_mutex *self, uint32_t me, uint32_t seen, int64_t timeout) {
+  if ((seen & SHMKIT__MUTEX_IDENTITY) == me) {
+    return shmkit__fail(-EDEADLK, self->segment->address,
+                        "this thread holds the mutex at offset %" PRIu64 " of %s already",
+                        self->offset, self->segment->address);
+  }
+  if (timeout != 0 && spin(self, me)) return 0;
+  uint64_t deadline = timeout == 0 ? 0 : shmkit__deadline_of(timeout);
+  bool probe = true;
+  shmkit_status status;
+  do {
+    status = wait_once(self, me, deadline, &probe);
+  } while (status == SHMKIT_AGAIN);
+  return status;
+}
+
+shmkit_status shmkit_mutex_lock(shmkit_mutex *self, int64_t timeout) {
+  uint32_t seen = 0, me = shmkit__identity_known(self->party);
+  if (me == 0) {
+    shmkit_status status = shmkit__identity_take(self->party, self->segment, &me);
+    if (status != 0) return status;
+  }
+  if (change(self, &seen, me)) return 0;
+  shmkit_status status = shmkit__sync_check_timeout(self->segment, timeout);
+  if (status != 0) return status;
+  return lock_slowly(self, me, seen, timeout);
+}
+
+/* ---- Unlocking ------------------------------------------------------------------------------ */
+
+static shmkit_status fail_unlock(const shmkit_mutex *self, bool locked) {
+  return shmkit__fail(-EPERM, self->segment->address,
+                      "cannot unlock the mutex at offset %" PRIu64 " of %s: %s", self->offset,
+                      self->segment->address,
+                      locked ? "this thread does not hold it" : "it is not locked");
+}
+
+shmkit_status shmkit_mutex_unlock(shmkit_mutex *self) {
+  _Atomic uint32_t *word = &self->memory->word;
+  uint32_t me = shmkit__identity_known(self->party), seen = me;
+  /* Release: what this holder wrote is seen by the next. */
+  if (me != 0 && atomic_compare_exchange_strong_explicit(word, &seen, 0, memory_order_release,
+                                                         memory_order_relaxed))
+    return 0;
+  if (me == 0) seen = atomic_load_explicit(word, memory_order_relaxed);
+  if (me == 0 || (seen & SHMKIT__MUTEX_IDENTITY) != me) {
+    return fail_unlock(self, (seen & SHMKIT__MUTEX_IDENTITY) != 0);
+  }
+  atomic_store_explicit(word, 0, memory_order_release);
+  shmkit__os_wake(word, 1);
+  return 0;
+}
+
+/* ---- Looking -------------------------------------------------------------------------------- */
+
+shmkit_status shmkit_mutex_look(shmkit_mutex *self, shmkit_mutex_state *out) {
+  uint32_t seen = atomic_load_explicit(&self->memory->word, memory_order_acquire);
+  uint32_t holder = seen & SHMKIT__MUTEX_IDENTITY;
+  if (seen & ~(SHMKIT__MUTEX_WAITERS | (uint32_t)SHMKIT__MUTEX_IDENTITY)) {
+    return shmkit__fail(SHMKIT_ERR_CORRUPT, self->segment->address,
+                        "there is no mutex at offset %" PRIu64
+                        " of %s: its first word is 0x%08" PRIx32,
+                        self->offset, self->segment->address, seen);
+  }
+  int alive = holder != 0 ? lives(self, holder) : 0;
+  if (alive < 0) return alive;
+  *out = (shmkit_mutex_state){.locked = alive > 0,
+                              .mine = holder != 0 && holder == shmkit__identity_known(self->party),
+                              .owner_died = holder != 0 && alive == 0,
+                              .identity = holder};
+  return 0;
+}

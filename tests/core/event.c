@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/* Events: nothing that happens is missed. */
+#include "support.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const int64_t second = 1000000000;
+
+static shmkit_event *begin(void) {
+  shmkit_event *event = NULL;
+  assert_done(shmkit_event_open(name(), NULL, &event));
+  return event;
+}
+
+static void end(shmkit_event *event) {
+  assert_done(shmkit_segment_unlink(shmkit_event_segment(event)));
+  shmkit_event_free(event);
+}
+
+static const _Atomic uint32_t *word_of(const shmkit_event *event) {
+  return (void *)((char *)shmkit_segment_data(shmkit_event_segment(event)) +
+                  shmkit_event_offset(event));
+}
+
+/* Until somebody has said that he sleeps. */
+static void wait_for_sleeper(const shmkit_event *event) {
+  while (!(*word_of(event) & 1)) (void)sched_yield();
+}
+
+/* ---- Level and edge ------------------------------------------------------------------------- */
+
+START_TEST(zeros_are_an_event_that_is_not_set) {
+  shmkit_event *event = begin();
+  ck_assert(!shmkit_event_is_set(event));
+  ck_assert_uint_eq(shmkit_event_sequence(event), 0);
+  ck_assert_int_eq(shmkit_event_wait(event, 0), SHMKIT_TIMEOUT);
+  ck_assert_int_eq(shmkit_event_wait(event, 1000), SHMKIT_TIMEOUT);
+  end(event);
+}
+END_TEST
+
+START_TEST(it_is_set_until_it_is_cleared) {
+  shmkit_event *event = begin();
+  assert_done(shmkit_event_set(event));
+  ck_assert(shmkit_event_is_set(event));
+  assert_done(shmkit_event_wait(event, SHMKIT_FOREVER));
+  assert_done(shmkit_event_wait(event, 0));
+  assert_done(shmkit_event_clear(event));
+  ck_assert(!shmkit_event_is_set(event));
+  ck_assert_int_eq(shmkit_event_wait(event, 0), SHMKIT_TIMEOUT);
+  assert_done(shmkit_event_clear(event));
+  end(event);
+}
+END_TEST
+
+START_TEST(it_counts_how_often_it_was_set) {
+  shmkit_event *event = begin();
+  uint32_t since = shmkit_event_sequence(event);
+  ck_assert_int_eq(shmkit_event_wait_since(event, since, 0), SHMKIT_TIMEOUT);
+  assert_done(shmkit_event_set(event));
+  assert_done(shmkit_event_set(event));
+  ck_assert_uint_eq(shmkit_event_sequence(event), since + 2);
+  assert_done(shmkit_event_clear(event));
+  ck_assert_uint_eq(shmkit_event_sequence(event), since + 2);
+  /* Set and cleared since then: that it is not set now does not matter. */
+  assert_done(shmkit_event_wait_since(event, since, 0));
+  /* That it is set does not matter either. */
+  assert_done(shmkit_event_set(event));
+  ck_assert_int_eq(shmkit_event_wait_since(event, since + 3, 0), SHMKIT_TIMEOUT);
+  end(event);
+}
+END_TEST
+
+START_TEST(its_count_begins_anew_at_its_end) {
+  shmkit_event *event = begin();
+  const uint32_t last = ((1U << 29) - 1) << 3;
+  assert_done(shmkit_segment_write(shmkit_event_segment(event), 0, &last, sizeof last));
+  ck_assert_uint_eq(shmkit_event_sequence(event), (1U << 29) - 1);
+  assert_done(shmkit_event_set(event));
+  ck_assert_uint_eq(shmkit_event_sequence(event), 0);
+  ck_assert(shmkit_event_is_set(event));
+  assert_done(shmkit_event_wait_since(event, (1U << 29) - 1, 0));
+  end(event);
+}
+END_TEST
+
+/* ---- Sleepers ------------------------------------------------------------------------------- */
+
+static void wait_for_level(void *address) {
+  shmkit_event *event = NULL;
+  ensure(shmkit_event_open(address, NULL, &event) == 0);
+  ensure(shmkit_event_wait(event, 60 * second) == 0);
+  shmkit_event_free(event);
+}
+
+enum { SLEEPERS = 4 };
+
+START_TEST(everybody_who_sleeps_is_woken) {
+  shmkit_event *event = begin();
+  pid_t sleepers[SLEEPERS];
+  for (int i = 0; i < SLEEPERS; i++) {
+    sleepers[i] = start(wait_for_level, (void *)(uintptr_t)name());
+  }
+  wait_for_sleeper(event);
+  assert_done(shmkit_event_set(event));
+  finish_all(sleepers, SLEEPERS);
+  end(event);
+}
+END_TEST
+
+START_TEST(set_and_cleared_at_once_it_still_wakes) {
+  shmkit_event *event = begin();
+  pid_t sleeper = start(wait_for_level, (void *)(uintptr_t)name());
+  wait_for_sleeper(event);
+  assert_done(shmkit_event_set(event));
+  assert_done(shmkit_event_clear(event));
+  finish(sleeper);
+  end(event);
+}
+END_TEST
+
+START_TEST(who_dies_before_waking_only_delays_the_others) {
+  shmkit_event *event = begin();
+  pid_t sleeper = start(wait_for_level, (void *)(uintptr_t)name());
+  wait_for_sleeper(event);
+  /* What is left by one who was killed between setting and waking. */
+  _Atomic uint32_t *word = (_Atomic uint32_t *)(uintptr_t)word_of(event);
+  *word = 1U << 3 | 2U;
+  finish(sleeper);
+  end(event);
+}
+END_TEST
+
+START_TEST(other_waiters_coming_and_going_do_not_matter) {
+  shmkit_event *event = begin();
+  pid_t sleeper = start(wait_for_level, (void *)(uintptr_t)name());
+  pid_t other = start(wait_for_level, (void *)(uintptr_t)name());
+  wait_for_sleeper(event);
+  kill_child(other);
+  ck_assert_int_eq(shmkit_event_wait(event, 1000), SHMKIT_TIMEOUT);
+  assert_done(shmkit_event_set(event));
+  finish(sleeper);
+  end(event);
+}
+END_TEST
+
+enum { HANDOVERS = 20000 };
+
+/* Two events, each waits for the other's: a lost one is a hang. */
+static void answer(void *address) {
+  shmkit_segment *segment = open_segment(address, NULL);
+  shmkit_event *ping = NULL, *pong = NULL;
+  ensure(shmkit_segment_event(segment, 0, &ping) == 0);
+  ensure(shmkit_segment_event(segment, 64, &pong) == 0);
+  for (uint32_t i = 0; i < HANDOVERS; i++) {
+    ensure(shmkit_event_wait_since(ping, i, 60 * second) == 0);
+    ensure(shmkit_event_set(pong) == 0);
+  }
+  shmkit_event_free(ping);
+  shmkit_event_free(pong);
+  shmkit_segment_free(segment);
+}
+
+START_TEST(nothing_is_lost_between_two) {
+  shmkit_segment *segment = create(name(), 128, NULL);
+  shmkit_event *ping = NULL, *pong = NULL;
+  assert_done(shmkit_segment_event(segment, 0, &ping));
+  assert_done(shmkit_segment_event(segment, 64, &pong));
+  pid_t peer = start(answer, (void *)(uintptr_t)name());
+  for (uint32_t i = 0; i < HANDOVERS; i++) {
+    assert_done(shmkit_event_set(ping));
+    assert_done(shmkit_event_wait_since(pong, i, 60 * second));
+  }
+  finish(peer);
+  shmkit_event_free(ping);
+  shmkit_event_free(pong);
+  assert_done(shmkit_segment_unlink(segment));
+  shmkit_segment_free(segment);
+}
+END_TEST
+
+/* ---- Readers -------------------------------------------------------------------------------- */
+
+static const shmkit_segment_options readonly = {.flags = SHMKIT_READONLY};
+
+static void wait_read_only(void *address) {
+  shmkit_segment *segment = open_segment(address, &readonly);
+  shmkit_event *event = NULL;
+  ensure(shmkit_segment_event(segment, 0, &event) == 0);
+  ensure(shmkit_event_wait(event, 1000) == SHMKIT_TIMEOUT);
+  signal_turn(0);
+  ensure(shmkit_event_wait(event, 60 * second) == 0);
+  shmkit_event_free(event);
+  shmkit_segment_free(segment);
+}
+
+START_TEST(who_may_only_read_can_wait) {
+  for (int always = 0; always < 2; always++) {
+    shmkit_event *event = begin();
+    if (always) assert_done(shmkit_event_always_wake(event));
+    pid_t reader = start(wait_read_only, (void *)(uintptr_t)name());
+    wait_turn(0);
+    assert_done(shmkit_event_set(event));
+    finish(reader);
+    ck_assert_uint_eq(shmkit_event_sequence(event), 1);
+    end(event);
+  }
+}
+END_TEST
+
+START_TEST(who_may_only_read_cannot_change_it) {
+  shmkit_event *event = begin(), *view = NULL;
+  shmkit_segment *reader = open_segment(name(), &readonly);
+  assert_done(shmkit_segment_event(reader, 0, &view));
+  assert_fails(-EACCES, shmkit_event_set(view));
+  assert_message_has("read-only");
+  assert_fails(-EACCES, shmkit_event_clear(view));
+  assert_fails(-EACCES, shmkit_event_always_wake(view));
+  ck_assert_uint_eq(shmkit_event_sequence(view), 0);
+  shmkit_event_free(view);
+  shmkit_segment_free(reader);
+  end(event);
+}
+END_TEST
+
+/* ---- Places --------------------------------------------------------------------------------- */
+
+START_TEST(every_kind_of_segment_has_events) {
+  static const char *const addresses[] = {"sysv:private", "memfd:x"};
+  for (size_t i = 0; i < COUNT(addresses); i++) {
+    shmkit_segment *segment = create(addresses[i], 128, NULL);
+    shmkit_event *event = NULL;
+    assert_done(shmkit_segment_event(segment, 64, &event));
+    assert_done(shmkit_event_set(event));
+    assert_done(shmkit_event_wait(event, SHMKIT_FOREVER));
+    if (i == 0) assert_done(shmkit_segment_unlink(segment));
+    shmkit_segment_close(segment);
+    ck_assert(shmkit_event_is_set(event));
+    shmkit_event_free(event);
+    shmkit_segment_free(segment);
+  }
+}
+END_TEST
+
+START_TEST(what_makes_no_sense_is_refused) {
+  shmkit_segment *segment = create("memfd:x", 64, NULL);
+  shmkit_event *event = NULL;
+  assert_fails(-EINVAL, shmkit_segment_event(segment, 4, &event));
+  assert_fails(SHMKIT_ERR_RANGE, shmkit_segment_event(segment, 64, &event));
+  assert_done(shmkit_segment_event(segment, 0, &event));
+  assert_fails(-EINVAL, shmkit_event_wait(event, -2));
+  assert_fails(-EINVAL, shmkit_event_wait_since(event, 1U << 29, 0));
+  shmkit_event_free(event);
+  shmkit_segment_close(segment);
+  event = NULL;
+  assert_fails(SHMKIT_ERR_CLOSED, shmkit_segment_event(segment, 0, &event));
+  ck_assert_ptr_null(event);
+  shmkit_segment_free(segment);
+}
+END_TEST
+
+static void note(int number) {
+  (void)number;
+}
+
+static void wait_for_signal(void *address) {
+  const struct sigaction action = {.sa_handler = note};
+  shmkit_event *event = NULL;
+  ensure(sigaction(SIGUSR1, &action, NULL) == 0);
+  ensure(shmkit_event_open(address, NULL, &event) == 0);
+  signal_turn(0);
+  ensure(shmkit_event_wait(event, SHMKIT_FOREVER) == -EINTR);
+  shmkit_event_free(event);
+}
+
+START_TEST(a_signal_ends_the_wait) {
+  shmkit_event *event = begin();
+  pid_t waiter = start(wait_for_signal, (void *)(uintptr_t)name());
+  int status = 0;
+  wait_turn(0);
+  while (waitpid(waiter, &status, WNOHANG) == 0) {
+    (void)kill(waiter, SIGUSR1);
+    (void)usleep(1000);
+  }
+  ck_assert_int_eq(status, 0);
+  end(event);
+}
+END_TEST
+
+/* ---- A storm -------------------------------------------------------------------------------- */
+
+static void wait_until_killed(void *address) {
+  shmkit_event *event = NULL;
+  ensure(shmkit_event_open(address, NULL, &event) == 0);
+  uint32_t seen = shmkit_event_sequence(event);
+  while (!shared()->stop) {
+    ensure(shmkit_event_wait_since(event, seen, 60 * second) == 0);
+    seen = shmkit_event_sequence(event);
+    shared()->count[0]++;
+  }
+  shmkit_event_free(event);
+}
+
+static void set_until_killed(void *address) {
+  shmkit_event *event = NULL;
+  ensure(shmkit_event_open(address, NULL, &event) == 0);
+  while (!shared()->stop) {
+    ensure(shmkit_event_set(event) == 0);
+    (void)sched_yield();
+  }
+  shmkit_event_free(event);
+}
+
+START_TEST(killing_setters_and_waiters_loses_nothing) {
+  shmkit_event *event = begin();
+  void *address = (void *)(uintptr_t)name();
+  pid_t waiters[2] = {start(wait_until_killed, address), start(wait_until_killed, address)};
+  time_t until = time(NULL) + soak_seconds(2);
+  unsigned seed = (unsigned)getpid(), kills = 0;
+  while (time(NULL) < until) {
+    pid_t setter = start(set_until_killed, address);
+    unsigned woken = shared()->count[0];
+    while (shared()->count[0] - woken < 1 + (unsigned)rand_r(&seed) % 20) (void)sched_yield();
+    kill_child(setter);
+    /* A waiter that only the last, killed setter could have woken wakes with the next one. */
+    int which = rand_r(&seed) % 2;
+    kill_child(waiters[which]);
+    waiters[which] = start(wait_until_killed, address);
+    kills += 2;
+  }
+  shared()->stop = true;
+  assert_done(shmkit_event_set(event));
+  /* One may have looked at `stop` before, and at the event after. */
+  int status = 0, left = 2;
+  while (left > 0) {
+    assert_done(shmkit_event_set(event));
+    pid_t ended = waitpid(-1, &status, WNOHANG);
+    if (ended > 0) ck_assert_int_eq(status, 0);
+    left -= ended > 0;
+    (void)sched_yield();
+  }
+  (void)printf("%u kills, %u wake-ups\n", kills, (unsigned)shared()->count[0]);
+  end(event);
+}
+END_TEST
+
+int main(int argc, char **argv) {
+  const TTest *const cases[] = {
+      zeros_are_an_event_that_is_not_set,
+      it_is_set_until_it_is_cleared,
+      it_counts_how_often_it_was_set,
+      its_count_begins_anew_at_its_end,
+      everybody_who_sleeps_is_woken,
+      set_and_cleared_at_once_it_still_wakes,
+      who_dies_before_waking_only_delays_the_others,
+      other_waiters_coming_and_going_do_not_matter,
+      nothing_is_lost_between_two,
+      who_may_only_read_can_wait,
+      who_may_only_read_cannot_change_it,
+      every_kind_of_segment_has_events,
+      what_makes_no_sense_is_refused,
+      a_signal_ends_the_wait,
+      killing_setters_and_waiters_loses_nothing,
+  };
+  return run_cases("event", cases, COUNT(cases), argc, argv);
+}
