@@ -18,6 +18,7 @@
 #ifndef SHMKIT_SHMKIT_H
 #define SHMKIT_SHMKIT_H
 
+#include <shmkit/atomic.h>
 #include <shmkit/error.h>
 #include <shmkit/event.h>
 #include <shmkit/export.h>
