@@ -18,21 +18,12 @@
 #include <shmkit/event.h>
 
 #include "error.h"
+#include "event.h"
 #include "os.h"
 #include "segment.h"
 #include "shared.h"
 #include "spin.h"
 #include "sync.h"
-
-struct shmkit_event {
-  struct shmkit__event_memory *memory;
-  shmkit_segment *segment;
-  uint64_t offset;
-  bool owns_segment;
-};
-
-/* Between two looks of who cannot say that he waits. */
-static const uint64_t poll_slice = 1000000;
 
 /* ---- Making --------------------------------------------------------------------------------- */
 
@@ -74,6 +65,7 @@ shmkit_status shmkit_event_open(const char *address, const shmkit_segment_option
 
 void shmkit_event_free(shmkit_event *self) {
   if (self == NULL) return;
+  shmkit__event_unwatch(self);
   shmkit_segment_unpin(self->segment);
   if (self->owns_segment) shmkit_segment_free(self->segment);
   free(self);
@@ -88,11 +80,6 @@ uint64_t shmkit_event_offset(const shmkit_event *self) {
 }
 
 /* ---- Setting -------------------------------------------------------------------------------- */
-
-static uint32_t look(const shmkit_event *self) {
-  /* Acquire: what was written before the set that is seen here is seen from here on. */
-  return atomic_load_explicit(&self->memory->word, memory_order_acquire);
-}
 
 static shmkit_status check_writable(const shmkit_event *self) {
   if (!self->segment->readonly) return 0;
@@ -136,38 +123,30 @@ shmkit_status shmkit_event_always_wake(shmkit_event *self) {
 }
 
 bool shmkit_event_is_set(const shmkit_event *self) {
-  return (look(self) & SHMKIT__EVENT_SET) != 0;
+  return (shmkit__event_look(self) & SHMKIT__EVENT_SET) != 0;
 }
 
 uint32_t shmkit_event_sequence(const shmkit_event *self) {
-  return look(self) >> SHMKIT__EVENT_SEQUENCE_SHIFT;
+  return shmkit__event_look(self) >> SHMKIT__EVENT_SEQUENCE_SHIFT;
 }
 
 /* ---- Waiting -------------------------------------------------------------------------------- */
 
-struct wait {
-  uint32_t since;
-  /* It is enough that it is set. */
-  bool level;
-};
-
-static bool is_over(const struct wait *wait, uint32_t word) {
-  return word >> SHMKIT__EVENT_SEQUENCE_SHIFT != wait->since ||
-         (wait->level && (word & SHMKIT__EVENT_SET));
-}
-
-static bool spin(const shmkit_event *self, const struct wait *wait) {
+static bool spin(const shmkit_event *self, const struct shmkit__event_wait *wait) {
   if (!shmkit__os_may_spin()) return false;
   for (int i = 0; i < SHMKIT__SPINS; i++) {
-    if (is_over(wait, look(self))) return true;
+    if (shmkit__event_is_over(wait, shmkit__event_look(self))) return true;
     shmkit__relax();
   }
   return false;
 }
 
-/* The word to sleep on, with the flag that says so where it can be set: false when it changed. */
-static bool announce(shmkit_event *self, uint32_t seen, uint32_t *flagged) {
-  *flagged = self->segment->readonly ? seen : seen | SHMKIT__EVENT_WAITERS;
+/* Before sleeping on the event: what word to expect, and for how long at most to sleep. False: it has
+ * changed meanwhile, look again. */
+bool shmkit__event_announce(shmkit_event *self, uint32_t seen, uint32_t *flagged, uint64_t *slice) {
+  bool readonly = self->segment->readonly;
+  *slice = readonly && !(seen & SHMKIT__EVENT_ALWAYS_WAKE) ? SHMKIT__POLL_SLICE : SHMKIT__SLICE;
+  *flagged = readonly ? seen : seen | SHMKIT__EVENT_WAITERS;
   return seen == *flagged ||
          atomic_compare_exchange_strong_explicit(&self->memory->word, &seen, *flagged,
                                                  memory_order_relaxed, memory_order_relaxed);
@@ -175,13 +154,14 @@ static bool announce(shmkit_event *self, uint32_t seen, uint32_t *flagged) {
 
 /* One round: SHMKIT_AGAIN to go on. The flag is set anew in each, because who takes it away may die
  * before it wakes. */
-static shmkit_status wait_once(shmkit_event *self, const struct wait *wait, uint64_t deadline) {
-  uint32_t flagged, seen = look(self);
-  if (is_over(wait, seen)) return 0;
-  bool silent = self->segment->readonly && !(seen & SHMKIT__EVENT_ALWAYS_WAKE);
-  uint64_t pause = shmkit__slice(deadline, silent ? poll_slice : SHMKIT__SLICE);
+static shmkit_status wait_once(shmkit_event *self, const struct shmkit__event_wait *wait,
+                               uint64_t deadline) {
+  uint64_t slice;
+  uint32_t flagged, seen = shmkit__event_look(self);
+  if (shmkit__event_is_over(wait, seen)) return 0;
+  if (!shmkit__event_announce(self, seen, &flagged, &slice)) return SHMKIT_AGAIN;
+  uint64_t pause = shmkit__slice(deadline, slice);
   if (pause == 0) return SHMKIT_TIMEOUT;
-  if (!announce(self, seen, &flagged)) return SHMKIT_AGAIN;
   int error = shmkit__os_wait(&self->memory->word, flagged, pause);
   if (error == 0) return SHMKIT_AGAIN;
   return shmkit__fail(error, self->segment->address,
@@ -189,8 +169,9 @@ static shmkit_status wait_once(shmkit_event *self, const struct wait *wait, uint
                       self->offset, self->segment->address);
 }
 
-static shmkit_status wait_for(shmkit_event *self, const struct wait *wait, int64_t timeout) {
-  if (is_over(wait, look(self))) return 0;
+static shmkit_status wait_for(shmkit_event *self, const struct shmkit__event_wait *wait,
+                              int64_t timeout) {
+  if (shmkit__event_is_over(wait, shmkit__event_look(self))) return 0;
   shmkit_status status = shmkit__sync_check_timeout(self->segment, timeout);
   if (status != 0) return status;
   if (timeout == 0) return SHMKIT_TIMEOUT;
@@ -203,17 +184,21 @@ static shmkit_status wait_for(shmkit_event *self, const struct wait *wait, int64
 }
 
 shmkit_status shmkit_event_wait(shmkit_event *self, int64_t timeout) {
-  struct wait wait = {.since = shmkit_event_sequence(self), .level = true};
+  struct shmkit__event_wait wait = {.since = shmkit_event_sequence(self), .level = true};
   return wait_for(self, &wait, timeout);
 }
 
+shmkit_status shmkit__event_check_sequence(const shmkit_event *self, uint32_t since) {
+  if (since <= UINT32_MAX >> SHMKIT__EVENT_SEQUENCE_SHIFT) return 0;
+  return shmkit__fail(-EINVAL, self->segment->address,
+                      "%" PRIu32 " is no sequence of an event in %s: use one that "
+                      "shmkit_event_sequence gave",
+                      since, self->segment->address);
+}
+
 shmkit_status shmkit_event_wait_since(shmkit_event *self, uint32_t since, int64_t timeout) {
-  if (since > UINT32_MAX >> SHMKIT__EVENT_SEQUENCE_SHIFT) {
-    return shmkit__fail(-EINVAL, self->segment->address,
-                        "%" PRIu32 " is no sequence of an event in %s: use one that "
-                        "shmkit_event_sequence gave",
-                        since, self->segment->address);
-  }
-  struct wait wait = {.since = since};
+  shmkit_status status = shmkit__event_check_sequence(self, since);
+  if (status != 0) return status;
+  struct shmkit__event_wait wait = {.since = since};
   return wait_for(self, &wait, timeout);
 }

@@ -139,6 +139,22 @@ int shmkit__os_wait(const _Atomic uint32_t *word, uint32_t expected, uint64_t na
 /* Wake so many of those who sleep on the word. */
 void shmkit__os_wake(_Atomic uint32_t *word, uint32_t count);
 
+/* A word and what it is expected to be. */
+struct shmkit__expectation {
+  const _Atomic uint32_t *word;
+  uint32_t expected;
+};
+enum { SHMKIT__WAIT_ANY_MAX = 128 };
+
+/* As shmkit__os_wait, until the first of at most SHMKIT__WAIT_ANY_MAX words changes and is woken.
+ * -ENOSYS where the system cannot. */
+int shmkit__os_wait_any(const struct shmkit__expectation words[], size_t count,
+                        uint64_t nanoseconds);
+
+/* A descriptor that is readable from a ring to the next read of 8 bytes. */
+int shmkit__os_bell(int *out);
+void shmkit__os_ring(int fd);
+
 /* Whether this process may run on more than one CPU: else nothing changes while it spins. */
 bool shmkit__os_may_spin(void);
 

@@ -3,6 +3,8 @@
 #include "support.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -295,6 +297,130 @@ START_TEST(a_signal_ends_the_wait) {
 }
 END_TEST
 
+/* ---- Several, and descriptors ---------------------------------------------------------------- */
+
+enum { SEVERAL = 5 };
+
+static void set_fourth(void *address) {
+  shmkit_segment *segment = open_segment(address, NULL);
+  shmkit_event *event = NULL;
+  ensure(shmkit_segment_event(segment, 3 * (uint64_t)SHMKIT_SYNC_SIZE, &event) == 0);
+  wait_for_sleeper(event);
+  ensure(shmkit_event_set(event) == 0);
+  shmkit_event_free(event);
+  shmkit_segment_free(segment);
+}
+
+START_TEST(the_first_of_several_is_told) {
+  shmkit_segment *segment = create(name(), SEVERAL * SHMKIT_SYNC_SIZE, NULL);
+  shmkit_event *events[SEVERAL] = {NULL};
+  uint32_t since[SEVERAL] = {0};
+  size_t which = 99;
+  for (size_t i = 0; i < SEVERAL; i++) {
+    assert_done(shmkit_segment_event(segment, i * SHMKIT_SYNC_SIZE, &events[i]));
+  }
+  ck_assert_int_eq(shmkit_event_wait_any(events, SEVERAL, NULL, 0, &which), SHMKIT_TIMEOUT);
+  ck_assert_int_eq(shmkit_event_wait_any(events, SEVERAL, since, 1000, &which), SHMKIT_TIMEOUT);
+  ck_assert_uint_eq(which, 99);
+  pid_t setter = start(set_fourth, (void *)(uintptr_t)name());
+  assert_done(shmkit_event_wait_any(events, SEVERAL, NULL, SHMKIT_FOREVER, &which));
+  ck_assert_uint_eq(which, 3);
+  finish(setter);
+  which = 99;
+  assert_done(shmkit_event_wait_any(events, SEVERAL, since, 0, &which));
+  ck_assert_uint_eq(which, 3);
+  since[3] = 1;
+  ck_assert_int_eq(shmkit_event_wait_any(events, SEVERAL, since, 0, &which), SHMKIT_TIMEOUT);
+  for (size_t i = 0; i < SEVERAL; i++) shmkit_event_free(events[i]);
+  assert_done(shmkit_segment_unlink(segment));
+  shmkit_segment_free(segment);
+}
+END_TEST
+
+START_TEST(none_and_too_many_are_refused) {
+  shmkit_event *event = begin(), *many[SHMKIT_WAIT_ANY_MAX + 1];
+  const uint32_t wrong = UINT32_MAX;
+  size_t which = 99;
+  for (size_t i = 0; i < COUNT(many); i++) many[i] = event;
+  assert_fails(-EINVAL, shmkit_event_wait_any(many, 0, NULL, 0, &which));
+  assert_fails(-EINVAL, shmkit_event_wait_any(many, COUNT(many), NULL, 0, &which));
+  assert_fails(-EINVAL, shmkit_event_wait_any(many, 1, NULL, -5, &which));
+  assert_fails(-EINVAL, shmkit_event_wait_any(many, 1, &wrong, 0, &which));
+  ck_assert_int_eq(shmkit_event_wait_any(many, COUNT(many) - 1, NULL, 1000, &which),
+                   SHMKIT_TIMEOUT);
+  assert_done(shmkit_event_set(event));
+  assert_done(shmkit_event_wait_any(many, COUNT(many) - 1, NULL, SHMKIT_FOREVER, &which));
+  ck_assert_uint_eq(which, 0);
+  end(event);
+}
+END_TEST
+
+/* Whether a descriptor is readable within a minute or, if it is not to be, now. */
+static bool rings(int fd, bool expected) {
+  struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+  int ready = poll(&poll_fd, 1, expected ? 60000 : 0);
+  uint64_t count = 0;
+  if (ready == 1) ck_assert_int_eq(read(fd, &count, sizeof count), sizeof count);
+  return ready == 1;
+}
+
+START_TEST(a_descriptor_is_readable_when_it_is_set) {
+  shmkit_event *event = begin();
+  int fd = -1, same = -1;
+  assert_done(shmkit_event_set(event));
+  assert_done(shmkit_event_fileno(event, &fd));
+  assert_done(shmkit_event_fileno(event, &same));
+  ck_assert_int_eq(fd, same);
+  /* What was before does not count. */
+  ck_assert(!rings(fd, false));
+  for (int i = 0; i < 100; i++) {
+    assert_done(shmkit_event_set(event));
+    ck_assert(rings(fd, true));
+    assert_done(shmkit_event_clear(event));
+  }
+  ck_assert(!rings(fd, false));
+  end(event);
+  ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+}
+END_TEST
+
+static void ask_in_child(void *context) {
+  shmkit_event *event = context;
+  int fd = -1;
+  ensure(shmkit_event_fileno(event, &fd) == 0);
+  ensure(shmkit_event_set(event) == 0);
+  ensure(rings(fd, true));
+  shmkit_event_free(event);
+}
+
+START_TEST(parent_and_child_have_descriptors_of_their_own) {
+  shmkit_event *event = begin();
+  int fd = -1;
+  assert_done(shmkit_event_fileno(event, &fd));
+  finish(start(ask_in_child, event));
+  ck_assert(rings(fd, true));
+  end(event);
+}
+END_TEST
+
+START_TEST(hundreds_of_events_have_descriptors) {
+  enum { HUNDREDS = 300 };
+  shmkit_segment *segment = create("memfd:x", HUNDREDS * SHMKIT_SYNC_SIZE, NULL);
+  shmkit_event *events[HUNDREDS] = {NULL};
+  int fds[HUNDREDS];
+  for (size_t i = 0; i < HUNDREDS; i++) {
+    assert_done(shmkit_segment_event(segment, i * SHMKIT_SYNC_SIZE, &events[i]));
+    assert_done(shmkit_event_fileno(events[i], &fds[i]));
+  }
+  for (size_t i = 0; i < HUNDREDS; i++) {
+    assert_done(shmkit_event_set(events[i]));
+    ck_assert(rings(fds[i], true));
+    shmkit_event_free(events[i]);
+  }
+  shmkit_segment_free(segment);
+}
+END_TEST
+
 /* ---- A storm -------------------------------------------------------------------------------- */
 
 static void wait_until_killed(void *address) {
@@ -368,6 +494,11 @@ int main(int argc, char **argv) {
       every_kind_of_segment_has_events,
       what_makes_no_sense_is_refused,
       a_signal_ends_the_wait,
+      the_first_of_several_is_told,
+      none_and_too_many_are_refused,
+      a_descriptor_is_readable_when_it_is_set,
+      parent_and_child_have_descriptors_of_their_own,
+      hundreds_of_events_have_descriptors,
       killing_setters_and_waiters_loses_nothing,
   };
   return run_cases("event", cases, COUNT(cases), argc, argv);

@@ -30,6 +30,11 @@ SHMKIT_BEGIN_DECLS
 
 typedef struct shmkit_event shmkit_event;
 
+enum {
+  /** How many events one call can wait for. */
+  SHMKIT_WAIT_ANY_MAX = 128
+};
+
 /**
  * The event at `offset` of a segment, which is pinned as long as the event exists.
  *
@@ -110,6 +115,37 @@ SHMKIT_API shmkit_status shmkit_event_wait(shmkit_event *self, int64_t timeout);
  */
 SHMKIT_API shmkit_status shmkit_event_wait_since(shmkit_event *self, uint32_t since,
                                                  int64_t timeout);
+
+/**
+ * Wait for the first of several, as shmkit_event_wait for one.
+ *
+ * Before Linux 5.16 it looks every millisecond.
+ *
+ * @param events   1 to SHMKIT_WAIT_ANY_MAX of them; they may be of different segments.
+ * @param since    for each, wait as shmkit_event_wait_since would; NULL: as shmkit_event_wait.
+ * @param timeout  in nanoseconds; 0: do not wait; SHMKIT_FOREVER.
+ * @param out      the index of one that is set, or was set.
+ * @return 0; as shmkit_event_wait_since; -EINVAL for none or too many.
+ * Concurrency: any thread, any number of processes.
+ */
+SHMKIT_API shmkit_status shmkit_event_wait_any(shmkit_event *const events[], size_t count,
+                                               const uint32_t since[], int64_t timeout,
+                                               size_t *out);
+
+/**
+ * A descriptor for poll, epoll and event loops that becomes readable when the event is set after this
+ * call. Reading its 8 bytes makes it wait for the next time; sets between two reads are one.
+ *
+ * A thread of the library's, one for the whole process, waits for all of them, with all signals
+ * blocked. It is started by the first call.
+ *
+ * @param out  an eventfd, non-blocking and close-on-exec, which belongs to the event and is closed
+ *             with it. The same at every call. A forked child must ask anew: what it inherits is its
+ *             parent's.
+ * @return 0; -EMFILE, -ENFILE; -EAGAIN when no thread can be started; -ENOMEM.
+ * Concurrency: any thread.
+ */
+SHMKIT_API shmkit_status shmkit_event_fileno(shmkit_event *self, int *out);
 
 SHMKIT_END_DECLS
 

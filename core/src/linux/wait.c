@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -35,6 +36,40 @@ int shmkit__os_wait(const _Atomic uint32_t *word, uint32_t expected, uint64_t na
 
 void shmkit__os_wake(_Atomic uint32_t *word, uint32_t count) {
   (void)syscall(FUTEX, word, FUTEX_WAKE, count, NULL, NULL, 0);
+}
+
+/* Linux 5.16; headers may be older than the kernel. */
+enum { FUTEX_WAITV = 449, FUTEX_WORD = 2 };
+struct waiter {
+  uint64_t expected, word;
+  uint32_t flags, reserved;
+};
+
+int shmkit__os_wait_any(const struct shmkit__expectation words[], size_t count,
+                        uint64_t nanoseconds) {
+  struct waiter waiters[SHMKIT__WAIT_ANY_MAX];
+  struct timespec now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  uint64_t until = (uint64_t)now.tv_nsec + nanoseconds;
+  struct kernel_time time = {.seconds = now.tv_sec + (int64_t)(until / 1000000000U),
+                             .nanoseconds = (int64_t)(until % 1000000000U)};
+  for (size_t i = 0; i < count; i++) {
+    waiters[i] = (struct waiter){
+        .expected = words[i].expected, .word = (uintptr_t)words[i].word, .flags = FUTEX_WORD};
+  }
+  if (syscall(FUTEX_WAITV, waiters, count, 0, &time, CLOCK_MONOTONIC) >= 0) return 0;
+  return errno == EINTR || errno == ENOSYS ? -errno : 0;
+}
+
+int shmkit__os_bell(int *out) {
+  *out = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return *out >= 0 ? 0 : -errno;
+}
+
+void shmkit__os_ring(int fd) {
+  const uint64_t one = 1;
+  /* Full means that it rings already. */
+  (void)!write(fd, &one, sizeof one);
 }
 
 static bool may_spin;
