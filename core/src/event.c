@@ -40,7 +40,8 @@ static shmkit_status make(shmkit_segment *segment, uint64_t offset, bool own, sh
     shmkit_segment_unpin(segment);
     return status;
   }
-  self->memory = (struct shmkit__event_memory *)(void *)(segment->memory + offset);
+  void *memory = segment->memory + offset;
+  self->memory = memory;
   self->segment = segment;
   self->offset = offset;
   self->owns_segment = own;

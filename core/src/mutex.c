@@ -65,7 +65,8 @@ static shmkit_status make(shmkit_segment *segment, uint64_t offset, bool own, sh
         shmkit__fail(-ENOMEM, segment->address, "no memory for a mutex in %s", segment->address);
     goto unpin;
   }
-  self->memory = (struct shmkit__mutex_memory *)(void *)(segment->memory + offset);
+  void *memory = segment->memory + offset;
+  self->memory = memory;
   self->party = party;
   self->segment = segment;
   self->offset = offset;
@@ -128,6 +129,7 @@ static int lives(shmkit_mutex *self, uint32_t identity) {
 
 /* Acquire: what the last holder wrote before it unlocked is seen from here on. On failure `seen` is
  * what the word is instead. */
+/* The compare-exchange writes through it. NOLINTNEXTLINE(readability-non-const-parameter) */
 static bool change(shmkit_mutex *self, uint32_t *seen, uint32_t to) {
   return atomic_compare_exchange_strong_explicit(&self->memory->word, seen, to,
                                                  memory_order_acquire, memory_order_relaxed);
