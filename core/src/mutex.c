@@ -227,7 +227,8 @@ shmkit_status shmkit_mutex_unlock(shmkit_mutex *self) {
   if (me == 0 || (seen & SHMKIT__MUTEX_IDENTITY) != me) {
     return fail_unlock(self, (seen & SHMKIT__MUTEX_IDENTITY) != 0);
   }
-  atomic_store_explicit(word, 0, memory_order_release);
+  /* Not a plain store, which might still be on its way when the kernel looks for sleepers. */
+  (void)atomic_exchange(word, 0);
   shmkit__os_wake(word, 1);
   return 0;
 }
