@@ -448,6 +448,21 @@ START_TEST(whatever_bytes_are_there_nobody_hangs) {
 }
 END_TEST
 
+START_TEST(the_pins_of_identities_are_no_mappings) {
+  shmkit_mutex *mutex = begin();
+  shmkit_listing *listing = NULL;
+  assert_done(shmkit_mutex_lock(mutex, 0));
+  assert_done(shmkit_listing_stat(name(), 0, &listing));
+  const shmkit_info *info = shmkit_listing_at(listing, 0);
+  ck_assert_uint_eq(info->mapper_count, 1);
+  ck_assert_uint_eq(info->mappings, 1);
+  ck_assert_uint_eq(info->mappers[0].offset, 0);
+  shmkit_listing_free(listing);
+  assert_done(shmkit_mutex_unlock(mutex));
+  end(mutex);
+}
+END_TEST
+
 /* ---- Signals -------------------------------------------------------------------------------- */
 
 static void note(int number) {
@@ -562,6 +577,7 @@ int main(int argc, char **argv) {
       what_cannot_be_a_mutex_is_refused,
       times_that_make_no_sense_are_refused,
       whatever_bytes_are_there_nobody_hangs,
+      the_pins_of_identities_are_no_mappings,
       a_signal_ends_the_wait,
       killing_holders_at_random_never_lets_two_in_nor_hangs,
   };

@@ -34,7 +34,12 @@ SHMKIT_BEGIN_DECLS
 SHMKIT_API shmkit_status shmkit_segment_load(shmkit_segment *self, shmkit_type type,
                                              uint64_t offset, uint64_t *out);
 
-/** Put a value there. @return 0; see ERRORS above. Concurrency: any thread. */
+/**
+ * Put a value there.
+ *
+ * @return 0; see ERRORS above.
+ * Concurrency: any thread.
+ */
 SHMKIT_API shmkit_status shmkit_segment_store(shmkit_segment *self, shmkit_type type,
                                               uint64_t offset, uint64_t value);
 

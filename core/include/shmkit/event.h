@@ -86,8 +86,13 @@ SHMKIT_API shmkit_status shmkit_event_set(shmkit_event *self);
  */
 SHMKIT_API shmkit_status shmkit_event_clear(shmkit_event *self);
 
-/** From now on each `set` makes the system call that wakes, so that readers without the right to
- *  write need not poll. -EACCES in a read-only segment. Concurrency: as set. */
+/**
+ * From now on each `set` makes the system call that wakes, so that readers without the right to write
+ * need not poll.
+ *
+ * @return 0; -EACCES in a read-only segment.
+ * Concurrency: any thread, any number of processes.
+ */
 SHMKIT_API shmkit_status shmkit_event_always_wake(shmkit_event *self);
 
 /** Whether it is set now. Concurrency: any thread. */

@@ -4,6 +4,8 @@
 #define SHMKIT_SRC_LINUX_LOOK_H
 
 #include <dirent.h>
+#include <stdint.h>
+#include <unistd.h>
 
 #include "listing.h"
 
@@ -20,6 +22,13 @@ uint64_t shmkit__number_of_key(const char *text, const char *key);
 static inline struct dirent *shmkit__next(DIR *directory) {
   /* Unsafe only where threads share the directory. NOLINTNEXTLINE(concurrency-mt-unsafe) */
   return readdir(directory);
+}
+
+/* Where the pins of identities are in a file, in pages: beyond what anybody maps for its bytes. */
+#define SHMKIT__PIN_PAGES (UINT64_C(1) << 30)
+
+static inline uint64_t shmkit__page_size(void) {
+  return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* The kernel's struct statx, which musl has since 1.2.5 only. It tells the time of birth, which a

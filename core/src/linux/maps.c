@@ -67,6 +67,7 @@ static bool parse(const struct scan *scan, char *text, struct line *out) {
   out->start = take(&text, 16);
   out->end = take(&text, 16);
   if (strnlen(text, 5) < 5) return false;
+  bool closed = memcmp(text, "---s", 4) == 0;
   out->readable = text[0] == 'r';
   out->shared = text[3] == 's';
   out->writable = text[1] == 'w' && out->shared;
@@ -77,6 +78,8 @@ static bool parse(const struct scan *scan, char *text, struct line *out) {
   out->inode = take(&text, 10);
   while (*text == ' ') text++;
   out->path = text;
+  /* The pin of an identity: not a use of the memory, and where there is one there is a mapping. */
+  if (closed && out->offset / shmkit__page_size() >= SHMKIT__PIN_PAGES) return false;
   /* Not by the inode: the first System V segment of a namespace has the identifier 0. */
   if (out->device == 0) return false;
   return out->shared || out->device == scan->posix || out->device == scan->internal ||

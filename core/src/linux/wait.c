@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "look.h"
 #include "os.h"
 
 /* ---- Words ---------------------------------------------------------------------------------- */
@@ -110,12 +111,13 @@ static int lock_any(int fd, uint32_t *identity) {
   }
 }
 
-/* The offset of the mapping is the identity's number of pages, so that whoever may read the address
- * spaces of processes finds who has it. Not every file system maps so far out. */
+/* The offset of the mapping tells the identity, so that whoever may read the address spaces of
+ * processes finds who has it. Not every file system maps so far out. */
 static void *map_pin(int fd, uint32_t identity) {
-  const off_t page = (off_t)sysconf(_SC_PAGESIZE);
+  const off_t page = (off_t)shmkit__page_size();
   const int flags = MAP_SHARED | MAP_NORESERVE;
-  void *pin = mmap(NULL, (size_t)page, PROT_NONE, flags, fd, (off_t)identity * page);
+  const off_t offset = ((off_t)SHMKIT__PIN_PAGES + identity) * page;
+  void *pin = mmap(NULL, (size_t)page, PROT_NONE, flags, fd, offset);
   if (pin == MAP_FAILED) pin = mmap(NULL, (size_t)page, PROT_NONE, flags, fd, 0);
   return pin;
 }
@@ -125,14 +127,14 @@ int shmkit__os_identity_take(int fd, uint32_t *identity, void **pin) {
   if (error != 0) return error;
   *pin = map_pin(fd, *identity);
   if (*pin == MAP_FAILED) return -errno;
-  if (madvise(*pin, (size_t)sysconf(_SC_PAGESIZE), MADV_DONTFORK) == 0) return 0;
+  if (madvise(*pin, (size_t)shmkit__page_size(), MADV_DONTFORK) == 0) return 0;
   error = -errno;
   shmkit__os_identity_return(*pin);
   return error;
 }
 
 void shmkit__os_identity_return(void *pin) {
-  (void)munmap(pin, (size_t)sysconf(_SC_PAGESIZE));
+  (void)munmap(pin, (size_t)shmkit__page_size());
 }
 
 int shmkit__os_identity_lives(int fd, uint32_t identity) {
@@ -144,7 +146,7 @@ int shmkit__os_identity_lives(int fd, uint32_t identity) {
 static _Atomic uint32_t *detector;
 
 static void make_detector(void) {
-  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  size_t page = (size_t)shmkit__page_size();
   void *memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return;
   if (madvise(memory, page, MADV_WIPEONFORK) != 0) {
