@@ -63,16 +63,16 @@ def test_no_limit_is_told_apart_from_an_unknown_one() -> None:
 import resource, shmkit
 def look():
     limits = {limit.name: limit for limit in shmkit.limits()}
-    files, memory = limits["rlimit-nofile"], limits["rlimit-as"]
-    print(files.limit, files.unlimited, memory.limit, memory.unlimited, memory.free is None)
+    files, size = limits["rlimit-nofile"], limits["rlimit-fsize"]
+    print(files.limit, files.unlimited, size.limit, size.unlimited, size.free)
 resource.setrlimit(resource.RLIMIT_NOFILE, (77, 77))
 for most in 1 << 40, 1 << 36:
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     look()
 """
     assert support.run_python(code).splitlines() == [
-        f"77 False {1 << 40} False False",
-        f"77 False {1 << 36} False False",
+        f"77 False {1 << 40} False {1 << 40}",
+        f"77 False {1 << 36} False {1 << 36}",
     ]
     unlimited = [limit for limit in shmkit.limits() if limit.unlimited]
     assert [limit.limit for limit in unlimited] == [None] * len(unlimited)
