@@ -58,7 +58,8 @@ static bool read_escape(struct reader *reader) {
   reader->at++;
   if (c == 'x') return read_number(reader, 16, 2);
   const char *letter = strchr(letters, c);
-  put(reader, letter != NULL ? codes[letter - letters] : c);
+  if (letter != NULL) c = codes[letter - letters];
+  put(reader, c);
   return true;
 }
 
@@ -151,20 +152,29 @@ static void put_escape(FILE *out, enum shell_quote quote, const char *piece) {
   free(escaped);
 }
 
+/* Where a backslash does. */
+static bool needs_backslash(enum shell_quote quote, char c) {
+  switch (quote) {
+    case SHELL_BARE:
+      return !isalnum((unsigned char)c) && (c & 0x80) == 0 && strchr("%+,-./:=@_", c) == NULL;
+    case SHELL_DOUBLE:
+      return strchr("\"\\$`", c) != NULL;
+    case SHELL_ESCAPES:
+      return strchr("'\\", c) != NULL;
+    case SHELL_SINGLE:
+      break;
+  }
+  return false;
+}
+
 static void put_byte(FILE *out, enum shell_quote quote, char c) {
-  static const char plain[] = "%+,-./:=@_";
-  if (quote == SHELL_BARE && !isalnum((unsigned char)c) && (c & 0x80) == 0 &&
-      strchr(plain, c) == NULL) {
-    (void)fprintf(out, "\\%c", c);
-  } else if (quote == SHELL_SINGLE && c == '\'') {
+  if (quote == SHELL_SINGLE && c == '\'') {
     (void)fputs("'\\''", out);
   } else if (quote == SHELL_DOUBLE && c == '!') {
     /* Inside of the quotes it would stand for an earlier command, and a backslash would stay. */
     (void)fputs("\"\\!\"", out);
-  } else if ((quote == SHELL_DOUBLE && strchr("\"\\$`", c) != NULL) ||
-             (quote == SHELL_ESCAPES && strchr("'\\", c) != NULL)) {
-    (void)fprintf(out, "\\%c", c);
   } else {
+    if (needs_backslash(quote, c)) (void)fputc('\\', out);
     (void)fputc(c, out);
   }
 }

@@ -274,3 +274,12 @@ def test_bash_does_not_depend_on_where_words_break(tmp_path: Path) -> None:
                     assert told[2] == f"posix:/{name}"
     finally:
         shell.close()
+
+
+def test_shells_complete_files_where_a_file_goes(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "content of it"
+    file.touch()
+    start = f"{tmp_path}/cont"
+    assert shell.complete(f"shmkit write frames {start}")[3] == str(file)
+    assert shell.complete(f"shmkit create frames --content {start}")[4] == str(file)
+    assert shell.complete(f"shmkit create frames --content={start}")[3] == f"--content={file}"
