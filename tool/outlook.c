@@ -59,9 +59,14 @@ static char *removal_of_used_file(const shmkit_info *info) {
 
 char *outlook_of_removal(const shmkit_info *info) {
   bool sysv = info->kind == SHMKIT_INFO_SYSV;
+  /* Of other files, the directory decides. */
+  bool has_owner = info->kind != SHMKIT_INFO_FILE && info->kind != SHMKIT_INFO_HUGETLB;
   if (outlook_is_nameless(info)) return must(strdup("goes with its last user"));
   if (info->flags & SHMKIT_INFO_ELSEWHERE) {
     return must(strdup("not from here: its name leads nowhere in this namespace"));
+  }
+  if (has_owner && !(info->flags & SHMKIT_INFO_MAY_REMOVE)) {
+    return must(strdup("'shmkit rm' fails: you may not remove it"));
   }
   if (info->state == SHMKIT_STATE_USED || info->state == SHMKIT_STATE_DEST) {
     return sysv ? removal_of_used_sysv(info) : removal_of_used_file(info);

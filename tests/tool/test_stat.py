@@ -250,3 +250,12 @@ def test_what_makes_no_sense_is_refused(wrong: tuple[str, ...]) -> None:
     result = run("stat", *wrong)
     assert (result.status, result.out) == (2, "")
     assert result.err.startswith("shmkit stat: ")
+
+
+@pytest.mark.skipif(not support.IS_ROOT, reason="only root can become another user")
+def test_who_may_not_remove_it_is_not_told_that_rm_would(segment: Path) -> None:
+    segment.chmod(0o644)
+    result = run("stat", segment.name, around=support.AS_NOBODY)
+    assert "root, its owner; you may not" in result.out
+    assert "'shmkit rm' fails: you may not remove it" in result.out
+    assert "would remove it" not in result.out
