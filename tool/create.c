@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 #include "command.h"
 #include "input.h"
@@ -105,9 +106,9 @@ static const struct argp argp = {
         "address that exists is an error. For sysv:private, prints the address that opens it.\v"
         "Segments that go with their creator or their last user, and memfds, which live as long as "
         "a "
-        "process has them open, would be gone when this command ends; programs create those. Since "
-        "its creator has ended then, gc counts a segment as leaked while nobody uses it. Sizes may "
-        "be written 4096, 64K, 1.5M, 0x1000."};
+        "process has them open, would be gone when this command ends; programs create those. Its "
+        "creator is not written down, or gc would count it as leaked from the start; a System V "
+        "segment's always is. Sizes may be written 4096, 64K, 1.5M, 0x1000."};
 
 /* The content in memory, and the size that follows from it. */
 static int load(struct input *input, struct request *request) {
@@ -141,12 +142,20 @@ static void print_address(const shmkit_segment *segment) {
   free(address);
 }
 
+/* The process that made it ends at once, and that is no reason to take it for leaked. System V writes
+ * down every creator by itself. */
+static void forget_creator(shmkit_segment *segment) {
+  int fd = -1;
+  if (shmkit_segment_fileno(segment, &fd) == 0) (void)fremovexattr(fd, "user.shmkit.creator");
+}
+
 static int create(const struct request *request) {
   shmkit_segment *segment = NULL;
   shmkit_status status =
       shmkit_segment_create(request->address, request->size, &request->options, &segment);
   if (status == -EEXIST) return report_exists(request->address);
   if (status != 0) return report_failure(status);
+  forget_creator(segment);
   bool found_otherwise = strcmp(request->address, "sysv:private") == 0;
   if (request->verbose || found_otherwise) print_address(segment);
   shmkit_segment_free(segment);

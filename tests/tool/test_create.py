@@ -34,6 +34,14 @@ def test_a_new_segment_is_zeros_with_their_room_for_its_owner_only(path: Path) -
     assert run("cat", path.name, "--trim").bytes == b""
 
 
+def test_it_is_not_taken_for_leaked_because_the_command_has_ended(path: Path) -> None:
+    assert run("create", path.name, "4096").status == 0
+    info = found(f"posix:/{path.name}")
+    assert info["state"] in ("idle", "unknown")
+    assert info["creator"]["pid"] is None
+    assert run("stat", "--exact", "--json", path.name).json["segments"][0]["state"] == "idle"
+
+
 def test_any_program_can_map_it(path: Path) -> None:
     assert run("create", f"posix:/{path.name}", "0x2000").status == 0
     with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
