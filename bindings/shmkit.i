@@ -132,4 +132,11 @@ shmkit_status shmkit_limits_take(shmkit_limits **out);
   shmkit_status seals(uint32_t *out);
   shmkit_status creator(shmkit_creator *out);
   shmkit_status send(int socket, uint32_t flags);
+
+  shmkit_status load(shmkit_type type, uint64_t offset, uint64_t *out);
+  shmkit_status store(shmkit_type type, uint64_t offset, uint64_t value);
+  shmkit_status add(shmkit_type type, uint64_t offset, uint64_t addend, uint64_t *out);
+  shmkit_status exchange(shmkit_type type, uint64_t offset, uint64_t value, uint64_t *out);
+  shmkit_status compare_exchange(shmkit_type type, uint64_t offset, uint64_t expected,
+                                 uint64_t value, uint64_t *out);
 }

@@ -34,6 +34,15 @@ uint64_t shmkit_lua_opt_natural(lua_State *L, int index, const char *name, uint6
   return shmkit_lua_check_natural(L, index, name, UINT64_MAX);
 }
 
+uint64_t shmkit_lua_check_bits(lua_State *L, int index, const char *name) {
+  int exact = 0;
+  lua_Integer value = lua_tointegerx(L, index, &exact);
+  if (exact && lua_type(L, index) == LUA_TNUMBER) return (uint64_t)value;
+  const char *got = lua_type(L, index) == LUA_TNUMBER ? "a fraction" : luaL_typename(L, index);
+  luaL_argerror(L, index, lua_pushfstring(L, "%s: integer expected, got %s", name, got));
+  return 0;
+}
+
 const char *shmkit_lua_check_bytes(lua_State *L, int index, size_t *length) {
   if (lua_type(L, index) != LUA_TSTRING) luaL_typeerror(L, index, "string");
   return lua_tolstring(L, index, length);

@@ -36,6 +36,9 @@ uint64_t shmkit_lua_check_natural(lua_State *L, int index, const char *name, uin
 /* The same; nil and none give `absent`. */
 uint64_t shmkit_lua_opt_natural(lua_State *L, int index, const char *name, uint64_t absent);
 
+/* Any integer, as the 64 bits that it is. */
+uint64_t shmkit_lua_check_bits(lua_State *L, int index, const char *name);
+
 /* A string; numbers are not strings. */
 const char *shmkit_lua_check_bytes(lua_State *L, int index, size_t *length);
 

@@ -25,6 +25,8 @@
   "$1 = shmkit_lua_check_segment(L, $input);"
 %typemap(in) const char * %{ $1 = (char *)shmkit_lua_check_text(L, $input, "$1_name"); %}
 %typemap(in) uint64_t %{ $1 = shmkit_lua_check_natural(L, $input, "$1_name", UINT64_MAX); %}
+%typemap(in) uint64_t value, uint64_t addend, uint64_t expected
+  %{ $1 = shmkit_lua_check_bits(L, $input, "$1_name"); %}
 %typemap(in) int socket %{ $1 = (int)shmkit_lua_check_natural(L, $input, "$1_name", INT32_MAX); %}
 %typemap(in) uint32_t flags "$1 = shmkit_lua_check_send_options(L, $input);"
 %typemap(in) uint32_t seals "$1 = shmkit_lua_check_seals(L, $input);"
@@ -70,6 +72,8 @@
 
 %typemap(in, numinputs=0) int *out (int value) "$1 = &value;"
 %typemap(argout) int *out "lua_pushinteger(L, *$1);"
+%typemap(in, numinputs=0) uint64_t *out (uint64_t value) "$1 = &value;"
+%typemap(argout) uint64_t *out "lua_pushinteger(L, (lua_Integer)*$1);"
 %typemap(in, numinputs=0) uint32_t *out (uint32_t value) "$1 = &value;"
 %typemap(argout) uint32_t *out "shmkit_lua_push_seals(L, *$1);"
 %typemap(in, numinputs=0) shmkit_creator *out (shmkit_creator value) "$1 = &value;"

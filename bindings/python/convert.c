@@ -113,6 +113,67 @@ int shmkit_python_integer(PyObject *self, PyObject *args, PyObject *object, cons
   return good;
 }
 
+/* Integers of 64 bits without or with a sign. */
+static int natural_bits(PyObject *integer, uint64_t *out) {
+  *out = PyLong_AsUnsignedLongLong(integer);
+  return !PyErr_Occurred();
+}
+
+static int signed_bits(PyObject *integer, uint64_t *out) {
+  *out = (uint64_t)PyLong_AsLongLong(integer);
+  return !PyErr_Occurred();
+}
+
+static int is_signed(shmkit_type type) {
+  return type == SHMKIT_I32 || type == SHMKIT_I64;
+}
+
+/* Narrower types are the library's to check. */
+static int value_bits(PyObject *integer, shmkit_type type, uint64_t *out) {
+  return is_signed(type) ? signed_bits(integer, out) : natural_bits(integer, out);
+}
+
+static int addend_bits(PyObject *integer, shmkit_type type, uint64_t *out) {
+  if (signed_bits(integer, out)) return 1;
+  PyErr_Clear();
+  return value_bits(integer, type, out);
+}
+
+static int atomic_integer(PyObject *self, PyObject *object, const char *name, shmkit_type type,
+                          int (*convert)(PyObject *, shmkit_type, uint64_t *), uint64_t *out) {
+  if (!PyIndex_Check(object)) {
+    PyErr_Format(PyExc_TypeError, "%s must be an integer, not %.100s", name,
+                 Py_TYPE(object)->tp_name);
+    return 0;
+  }
+  PyObject *integer = PyNumber_Index(object);
+  if (!integer) return 0;
+  int good = convert(integer, type, out);
+  if (!good) {
+    PyErr_Clear();
+    PyObject *about = subject(self, NULL);
+    if (about)
+      shmkit_python_fail(-EINVAL, about, "%U: %s must fit into %s, which %R does not", about, name,
+                         shmkit_type_name(type), integer);
+    Py_XDECREF(about);
+  }
+  Py_DECREF(integer);
+  return good;
+}
+
+int shmkit_python_value(PyObject *self, PyObject *object, const char *name, shmkit_type type,
+                        uint64_t *out) {
+  return atomic_integer(self, object, name, type, value_bits, out);
+}
+
+int shmkit_python_addend(PyObject *self, PyObject *object, shmkit_type type, uint64_t *out) {
+  return atomic_integer(self, object, "value", type, addend_bits, out);
+}
+
+PyObject *shmkit_python_number(shmkit_type type, uint64_t bits) {
+  return is_signed(type) ? PyLong_FromLongLong((long long)bits) : PyLong_FromUnsignedLongLong(bits);
+}
+
 int shmkit_python_options_parse(PyObject *self, PyObject *args, PyObject *object,
                                 shmkit_python_options *out) {
   static const char *const names[] = {"flags", "mode", "lifetime", "seals"};

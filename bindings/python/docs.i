@@ -85,6 +85,44 @@ The new bytes are zero and their room is reserved; all or nothing. Nothing happe
 large already. RangeError beyond the capacity, UnsupportedError for System V and huge pages. May
 block; other threads run meanwhile.";
 
+%feature("docstring") shmkit_segment::load
+"load($self, type, offset, /)
+--
+
+The integer at a byte offset, in one step for everybody. type is one of i32 u32 i64 u64.
+
+Atomics are one step for all threads of all processes in every language, and what was written
+before one of them is seen by who sees its result. Offsets are multiples of the type's size. Unlike
+read() they touch the memory itself, as views do.";
+
+%feature("docstring") shmkit_segment::store
+"store($self, type, offset, value, /)
+--
+
+Put an integer there in one step. See load().";
+
+%feature("docstring") shmkit_segment::add
+"add($self, type, offset, value, /)
+--
+
+Add to the integer there in one step, and return what it was before. See load().
+
+value may be negative; sums wrap around.";
+
+%feature("docstring") shmkit_segment::exchange
+"exchange($self, type, offset, value, /)
+--
+
+Put an integer there and return what was there, in one step. See load().";
+
+%feature("docstring") shmkit_segment::compare_exchange
+"compare_exchange($self, type, offset, expected, value, /)
+--
+
+Put an integer there if what is there is expected, in one step, and return what was there.
+
+It was changed exactly when the result is expected. See load().";
+
 %feature("docstring") shmkit_segment::fileno
 "fileno($self)
 --

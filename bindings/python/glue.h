@@ -68,6 +68,15 @@ int shmkit_python_type(PyObject *object, shmkit_type *out);
 int shmkit_python_integer(PyObject *self, PyObject *args, PyObject *object, const char *name,
                           uint64_t largest, uint64_t *out);
 
+/* An integer that is to be put into an atomic of that type: one that it cannot hold, or that is no
+ * integer, fails. */
+int shmkit_python_value(PyObject *self, PyObject *object, const char *name, shmkit_type type,
+                        uint64_t *out);
+/* One that is to be added, which may also be negative: sums wrap around. */
+int shmkit_python_addend(PyObject *self, PyObject *object, shmkit_type type, uint64_t *out);
+/* What an atomic of that type held, as an integer. */
+PyObject *shmkit_python_number(shmkit_type type, uint64_t bits);
+
 /* Options and the buffer that `content` points into, to be released. */
 typedef struct shmkit_python_options {
   shmkit_segment_options options;

@@ -121,6 +121,13 @@ type name;
 %typemap(in, noblock=1) shmkit_type type {
   if (!shmkit_python_type($input, &$1)) SWIG_fail;
 }
+/* Of atomics, whose type is the first argument after self. */
+%typemap(in, noblock=1) uint64_t value, uint64_t expected {
+  if (!shmkit_python_value(self, $input, "$1_name", arg2, &$1)) SWIG_fail;
+}
+%typemap(in, noblock=1) uint64_t addend {
+  if (!shmkit_python_addend(self, $input, arg2, &$1)) SWIG_fail;
+}
 /* Python knows statuses as errno numbers. */
 %typemap(in, noblock=1) shmkit_status status (uint64_t number) {
   if (!shmkit_python_integer(self, NULL, $input, "errno", INT_MAX, &number)) SWIG_fail;
@@ -188,6 +195,7 @@ type name;
                                      shmkit_limits **out (shmkit_limits *made = NULL),
                                      int *out (int made),
                                      uint32_t *out (uint32_t made),
+                                     uint64_t *out (uint64_t made),
                                      shmkit_creator *out (shmkit_creator made) {
   $1 = &made;
 }
@@ -206,6 +214,10 @@ type name;
 %typemap(argout, noblock=1) int *out, uint32_t *out {
   Py_DECREF($result);
   $result = PyLong_FromLong((long)*$1);
+}
+%typemap(argout, noblock=1) uint64_t *out {
+  Py_DECREF($result);
+  $result = shmkit_python_number(arg2, *$1);
 }
 %typemap(argout, noblock=1) shmkit_creator *out {
   Py_DECREF($result);

@@ -35,6 +35,7 @@
 local shmkit = {}
 
 ---@alias shmkit.Type "i8"|"i16"|"i32"|"i64"|"u8"|"u16"|"u32"|"u64"|"f32"|"f64"|"bool"|"char"
+---@alias shmkit.Atomic "i32"|"u32"|"i64"|"u64"
 ---@alias shmkit.Kind "posix"|"sysv"|"memfd"|"fd"|"file"
 ---@alias shmkit.Lifetime "persistent"|"creator"|"last"
 ---@alias shmkit.Seal "seal"|"shrink"|"grow"|"write"|"future_write"
@@ -405,6 +406,53 @@ function Segment:unpack(offset, format) end
 ---@param count? integer elements; as many as fit if not given
 ---@return shmkit.View
 function Segment:view(type, offset, count) end
+
+--- The integer at a byte offset, in one step for everybody. Atomics are one step for all threads of
+--- all processes in every language, and what was written before one of them is seen by who sees its
+--- result. In `u64`, values from 2^63 on are negative integers. A value that the type cannot hold
+--- raises, and so does an offset that is no multiple of its size.
+---@param type shmkit.Atomic
+---@param offset integer in bytes
+---@return integer value
+function Segment:load(type, offset) end
+
+--- Put an integer there in one step. See load.
+---@param type shmkit.Atomic
+---@param offset integer in bytes
+---@param value integer
+---@return true? done
+---@return string? message
+---@return integer? errno EACCES in a read-only segment
+function Segment:store(type, offset, value) end
+
+--- Add to the integer there in one step; sums wrap around. See load.
+---@param type shmkit.Atomic
+---@param offset integer in bytes
+---@param value integer may be negative
+---@return integer? before
+---@return string? message
+---@return integer? errno EACCES in a read-only segment
+function Segment:add(type, offset, value) end
+
+--- Put an integer there and tell what was there, in one step. See load.
+---@param type shmkit.Atomic
+---@param offset integer in bytes
+---@param value integer
+---@return integer? before
+---@return string? message
+---@return integer? errno EACCES in a read-only segment
+function Segment:exchange(type, offset, value) end
+
+--- Put an integer there if what is there is `expected`, and tell what was there, in one step: it was
+--- changed exactly when that is `expected`. See load.
+---@param type shmkit.Atomic
+---@param offset integer in bytes
+---@param expected integer
+---@param value integer
+---@return integer? before
+---@return string? message
+---@return integer? errno EACCES in a read-only segment
+function Segment:compare_exchange(type, offset, expected, value) end
 
 --- Ask the system for the size again, which other processes may have changed. Never beyond this
 --- mapping's capacity: open with `capacity` to follow growth.

@@ -50,6 +50,11 @@ Methods of a Segment, which is a context manager and a buffer
     pack(offset, format, *values)       copy values in
     view(type, offset=0, count=None)    a memoryview of elements in place
     array(type, shape, offset=0)        a NumPy array in place
+    load(type, offset)                  an integer, in one step for everybody: an atomic
+    store(type, offset, value)          put one there
+    add(type, offset, value)            add to it; what it was before
+    exchange(type, offset, value)       put another one there; what it was before
+    compare_exchange(type, offset, expected, value)   the same, if it is what is expected
     grow(size)                          grow in place, up to the capacity
     refresh()                           see the size that another process gave it
     seal(*seals)                        give up for ever what can be done to a memfd
@@ -122,6 +127,7 @@ from .native import version as _version
 from .segment import Creator, Segment
 from .types import (
     Address,
+    AtomicName,
     CreatorState,
     Holding,
     InfoKind,
@@ -140,6 +146,7 @@ __version__ = _version()
 
 __all__ = [
     "Address",
+    "AtomicName",
     "BusyError",
     "ClosedError",
     "CorruptError",

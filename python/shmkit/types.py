@@ -13,6 +13,7 @@ Lifetime = Literal["persistent", "creator", "last"]
 TypeName = Literal[
     "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "bool", "char"
 ]
+AtomicName = Literal["i32", "u32", "i64", "u64"]
 
 # Of listings.
 InfoKind = Literal["posix", "sysv", "memfd", "semaphore", "anonymous", "hugetlb", "file"]

@@ -45,7 +45,9 @@ def _functions(header: Path) -> list[Function]:
                 name=signature["name"],
                 type=signature["type"].strip(),
                 parameters=tuple(
-                    re.findall(r"(\w+)(?:\[\])?\s*(?:,|$)", signature["parameters"].replace("void", ""))
+                    re.findall(
+                        r"(\w+)(?:\[\])?\s*(?:,|$)", signature["parameters"].replace("void", "")
+                    )
                 ),
                 comment=re.sub(r"^ *\* ?", "", found["comment"] or "", flags=re.MULTILINE),
             )

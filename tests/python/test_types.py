@@ -19,7 +19,7 @@ PACKAGE = Path(shmkit.__file__).parent
 ALLOWED = r"""
 # It takes a Literal of several values for a Union.
 shmkit\.((factories|inspect|segment|types)\.)?((Info)?Kind|Lifetime|TypeName|State)
-shmkit\.((inspect|limits|types)\.)?(CreatorState|Holding|InfoKind|Kinds|Removal|Scope|Unit)
+shmkit\.((inspect|limits|types)\.)?(AtomicName|CreatorState|Holding|InfoKind|Kinds|Removal|Scope|Unit)
 # How the annotations say "is a buffer"; the method itself came with Python 3.12.
 shmkit\.native\.Segment\.__buffer__
 # Newer versions want it marked as a base that excludes others; older ones do not know the mark.
@@ -48,6 +48,9 @@ def use(lifetime: shmkit.Lifetime, type: shmkit.TypeName, path: "os.PathLike[str
         segment.pack(0, "<id", 1, 1.5)
         index: Dict[shmkit.Segment, int] = {segment: 1}
         descriptor: int = segment.fileno()
+        segment.store("u64", 0, segment.load("i32", 8))
+        before: int = segment.add("u32", 0, -1) + segment.exchange("i64", 0, 1)
+        before += segment.compare_exchange("u32", 0, 1, 2)
     shmkit.open(path, readonly=True).close(strict=True)
     listing: shmkit.Listing = shmkit.list(kinds=["posix", "memfd"], names_only=True)
     leaked: shmkit.Listing = shmkit.gc(pattern=b"posix:/x", kinds="posix", older_than=1)
@@ -76,6 +79,8 @@ segment.write(0, "text")
 shmkit.create("frames")
 shmkit.create("frames", 1, lifetime="forever")
 segment.nonesuch
+segment.load("u8", 0)
+segment.store("u32", 0, 1.5)
 segment[0.5]
 shmkit.list(kinds=["posics"])
 shmkit.list("posix")
