@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crash.h"
 #include "error.h"
 #include "room.h"
 #include "segment.h"
@@ -166,8 +167,10 @@ static shmkit_status add_seals(shmkit_segment *self, uint32_t seals) {
 static shmkit_status fill(shmkit_segment *self, const char *path, uint64_t size,
                           const shmkit_segment_options *options) {
   shmkit_status status = reserve(self, path, size);
+  shmkit__crash_point("create.reserved");
   if (status == 0) status = write_content(self, options->content, options->content_size);
   if (status != 0) return status;
+  shmkit__crash_point("create.filled");
   shmkit__stamp_write(self->fd);
   status = add_seals(self, options->seals);
   if (status == 0) status = shmkit__segment_map(self, "create", size, options);
@@ -252,6 +255,7 @@ static shmkit_status create_file(const struct shmkit__address *address, uint64_t
   if (size >= worth_a_look && exists(address)) return fail_exists(address);
   int error = shmkit__os_draft_begin(address->path, mode, &draft);
   if (error != 0) return fail_name(address, -error);
+  shmkit__crash_point("create.begun");
   shmkit__segment_set_file(self, draft.fd, &draft.status);
   const char *where = address->kind == SHMKIT_POSIX ? SHMKIT__POSIX_DIRECTORY : NULL;
   if (options->lifetime == SHMKIT_LAST && self->lifetime != SHMKIT_LAST) {
@@ -261,8 +265,10 @@ static shmkit_status create_file(const struct shmkit__address *address, uint64_t
   /* Whoever asks for a name that is taken shall hear that, not that there is no room. */
   if (status == -ENOSPC && exists(address)) status = fail_exists(address);
   if (status == 0) {
+    shmkit__crash_point("create.prepared");
     error = shmkit__os_draft_publish(address->path, &draft);
     if (error != 0) status = fail_name(address, -error);
+    shmkit__crash_point("create.published");
   }
   if (status != 0) shmkit__os_draft_abandon(address->path, &draft);
   return status;

@@ -17,6 +17,7 @@
 
 #include <shmkit/event.h>
 
+#include "crash.h"
 #include "error.h"
 #include "event.h"
 #include "os.h"
@@ -106,7 +107,9 @@ shmkit_status shmkit_event_set(shmkit_event *self) {
   uint32_t before = change(self, SHMKIT__EVENT_WAITERS, SHMKIT__EVENT_SET,
                            UINT32_C(1) << SHMKIT__EVENT_SEQUENCE_SHIFT);
   if (before & (SHMKIT__EVENT_WAITERS | SHMKIT__EVENT_ALWAYS_WAKE)) {
+    shmkit__crash_point("event.set");
     shmkit__os_wake(&self->memory->word, INT_MAX);
+    shmkit__crash_point("event.waked");
   }
   return 0;
 }
@@ -163,7 +166,9 @@ static shmkit_status wait_once(shmkit_event *self, const struct shmkit__event_wa
   if (!shmkit__event_announce(self, seen, &flagged, &slice)) return SHMKIT_AGAIN;
   uint64_t pause = shmkit__slice(deadline, slice);
   if (pause == 0) return SHMKIT_TIMEOUT;
+  shmkit__crash_point("event.flagged");
   int error = shmkit__os_wait(&self->memory->word, flagged, pause);
+  shmkit__crash_point("event.woken");
   if (error == 0) return SHMKIT_AGAIN;
   return shmkit__fail(error, self->segment->address,
                       "a signal interrupted waiting for the event at offset %" PRIu64 " of %s",

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crash.h"
 #include "error.h"
 
 _Thread_local struct shmkit__self shmkit__self;
@@ -38,7 +39,9 @@ static void leave_party(struct shmkit__identity *identity) {
   *link = identity->next_member;
   identity->party = NULL;
   identity->number = 0;
+  shmkit__crash_point("identity.ending");
   shmkit__os_identity_return(identity->pin);
+  shmkit__crash_point("identity.returned");
 }
 
 static void end_thread(void *context) {
@@ -171,7 +174,9 @@ static int take(struct shmkit__party *party, const shmkit_segment *segment, int 
   int error = shmkit__segment_open_anew(segment, fd, O_RDWR, &own);
   if (error != 0) return error;
   uint32_t number = 0;
+  shmkit__crash_point("identity.opened");
   error = shmkit__os_identity_take(own, &number, &identity->pin);
+  shmkit__crash_point("identity.pinned");
   (void)close(own);
   if (error != 0) return error;
   identity->number = number;
@@ -179,6 +184,7 @@ static int take(struct shmkit__party *party, const shmkit_segment *segment, int 
   identity->next_member = party->members;
   party->members = identity;
   *out = number;
+  shmkit__crash_point("identity.taken");
   return 0;
 }
 

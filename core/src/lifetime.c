@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "backoff.h"
+#include "crash.h"
 #include "error.h"
 #include "segment.h"
 
@@ -44,7 +45,10 @@ static int remove_name(const char *path, int fd, const struct stat *file) {
   /* A file that cannot be opened for writing cannot be locked: its name is removed as rm would. */
   if (error != 0 && error != -EBADF) return error;
   if (!leads_to(path, file)) return -ESTALE;
-  return unlink(path) == 0 ? 0 : -errno;
+  shmkit__crash_point("unlink.locked");
+  int result = unlink(path) == 0 ? 0 : -errno;
+  shmkit__crash_point("unlink.done");
+  return result;
 }
 
 bool shmkit__lifetime_reap(const char *path, dev_t device, ino_t inode) {
@@ -55,6 +59,7 @@ bool shmkit__lifetime_reap(const char *path, dev_t device, ino_t inode) {
   if (fstat(fd, &status) == 0 && status.st_dev == device && status.st_ino == inode &&
       shmkit__lifetime_is_last(fd, &status)) {
     alone = shmkit__os_lock(fd, SHMKIT__BYTE_PRESENCE, SHMKIT__EXCLUSIVE) == 0;
+    shmkit__crash_point("detach.asked");
     if (alone) (void)remove_name(path, fd, &status);
   }
   (void)close(fd);
@@ -213,6 +218,7 @@ shmkit_status shmkit__lifetime_attach(const struct shmkit__address *address, int
                                       const struct stat *status, bool readonly) {
   struct stat now;
   bool named = address->kind != SHMKIT_FD;
+  shmkit__crash_point("attach.begun");
   if (named && is_stale(fd, readonly)) return remove_stale(address, fd, status, readonly);
   int error = shmkit__os_lock(fd, SHMKIT__BYTE_PRESENCE, SHMKIT__SHARED);
   if (error == -EAGAIN) return SHMKIT_AGAIN;
@@ -220,6 +226,7 @@ shmkit_status shmkit__lifetime_attach(const struct shmkit__address *address, int
     return shmkit__fail_errno(-error, address->text, "cannot open %s: locking the file",
                               address->text);
   }
+  shmkit__crash_point("attach.locked");
   if (!named) return 0;
   /* Between opening and locking, the last one may have left and taken the name along. */
   if (fstat(fd, &now) != 0 || now.st_nlink == 0) return SHMKIT_AGAIN;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "backoff.h"
+#include "crash.h"
 #include "error.h"
 #include "room.h"
 #include "segment.h"
@@ -139,6 +140,7 @@ static uint64_t round_up_to_page(uint64_t size) {
  */
 static shmkit_status extend(shmkit_segment *self, int fd, uint64_t from, uint64_t to) {
   int error = 0;
+  shmkit__crash_point("grow.locked");
   if (!(self->flags & SHMKIT_SPARSE)) {
     shmkit_status room = shmkit__room_check(fd, NULL, self->address, "grow", to - from);
     if (room != 0) return room;
@@ -147,10 +149,12 @@ static shmkit_status extend(shmkit_segment *self, int fd, uint64_t from, uint64_
       shmkit__os_discard(fd, round_up_to_page(from), round_up_to_page(to));
     }
   }
+  shmkit__crash_point("grow.reserved");
   if (error == 0) {
     shmkit__os_discard(fd, from, round_up_to_page(from));
     error = shmkit__os_extend(fd, to);
   }
+  shmkit__crash_point("grow.extended");
   if (error == 0) return 0;
   if (error == -ENOSPC) return shmkit__room_fail(fd, NULL, self->address, "grow", to - from);
   if (error == -EPERM) {

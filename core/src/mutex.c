@@ -19,6 +19,7 @@
 
 #include <shmkit/mutex.h>
 
+#include "crash.h"
 #include "error.h"
 #include "identity.h"
 #include "os.h"
@@ -151,7 +152,10 @@ static shmkit_status inherit(shmkit_mutex *self, uint32_t seen, uint32_t me) {
   int alive = lives(self, seen & SHMKIT__MUTEX_IDENTITY);
   if (alive < 0) return alive;
   if (alive > 0) return SHMKIT_TIMEOUT;
-  return change(self, &seen, me | SHMKIT__MUTEX_WAITERS) ? SHMKIT_OWNER_DIED : SHMKIT_AGAIN;
+  shmkit__crash_point("mutex.asked");
+  if (!change(self, &seen, me | SHMKIT__MUTEX_WAITERS)) return SHMKIT_AGAIN;
+  shmkit__crash_point("mutex.inherited");
+  return SHMKIT_OWNER_DIED;
 }
 
 /* One round of the wait: SHMKIT_AGAIN to go on. `probe`: ask first whether the holder lives. */
@@ -171,7 +175,9 @@ static shmkit_status wait_once(shmkit_mutex *self, uint32_t me, uint64_t deadlin
   if (seen != flagged && !change(self, &seen, flagged)) return SHMKIT_AGAIN;
   /* Whoever waits again after a wake-up has lost a race against somebody who lives. */
   uint64_t before = shmkit__now();
+  shmkit__crash_point("mutex.flagged");
   int error = shmkit__os_wait(word, flagged, pause);
+  shmkit__crash_point("mutex.woken");
   *probe = shmkit__now() - before >= pause;
   if (error == 0) return SHMKIT_AGAIN;
   return shmkit__fail(error, self->segment->address,
@@ -201,7 +207,10 @@ shmkit_status shmkit_mutex_lock(shmkit_mutex *self, int64_t timeout) {
     shmkit_status status = shmkit__identity_take(self->party, self->segment, &me);
     if (status != 0) return status;
   }
-  if (change(self, &seen, me)) return 0;
+  if (change(self, &seen, me)) {
+    shmkit__crash_point("mutex.locked");
+    return 0;
+  }
   shmkit_status status = shmkit__sync_check_timeout(self->segment, timeout);
   if (status != 0) return status;
   return lock_slowly(self, me, seen, timeout);
@@ -229,7 +238,9 @@ shmkit_status shmkit_mutex_unlock(shmkit_mutex *self) {
   }
   /* Not a plain store, which might still be on its way when the kernel looks for sleepers. */
   (void)atomic_exchange(word, 0);
+  shmkit__crash_point("mutex.unlocked");
   shmkit__os_wake(word, 1);
+  shmkit__crash_point("mutex.waked");
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "backoff.h"
+#include "crash.h"
 #include "error.h"
 #include "segment.h"
 
@@ -211,6 +212,7 @@ shmkit_status shmkit__segment_open_at(const struct shmkit__address *address,
     return status;
   }
   shmkit__segment_set_open(self);
+  shmkit__crash_point("attach.done");
   *out = self;
   return 0;
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crash.h"
 #include "error.h"
 
 enum { CLOSED = 1, USER = 2 };
@@ -182,6 +183,7 @@ bool shmkit__segment_depart(shmkit_segment *self) {
     name = ask && shmkit__os_path_of(fd, path, sizeof path) == 0 ? path : file_path(self, path);
   }
   close_descriptor(self);
+  shmkit__crash_point("detach.left");
   return name == NULL || shmkit__lifetime_reap(name, self->device, self->inode);
 }
 

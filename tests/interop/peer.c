@@ -369,7 +369,20 @@ static const struct {
                 {"stat", stat_it},
                 {"remove", remove_it},
                 {"gc", gc},
-                {"limits", limits}};
+                {"limits", limits},
+                {"mutex_open", mutex_open},
+                {"mutex_lock", mutex_lock},
+                {"mutex_unlock", mutex_unlock},
+                {"mutex_locked", mutex_locked},
+                {"mutex_close", mutex_close},
+                {"event_open", event_open},
+                {"event_set", event_set},
+                {"event_clear", event_clear},
+                {"event_is_set", event_is_set},
+                {"event_sequence", event_sequence},
+                {"event_wait", event_wait},
+                {"event_wait_since", event_wait_since},
+                {"event_close", event_close}};
 
 /* Output waits in the buffer: "ok" is taken for granted until the status says otherwise. */
 static shmkit_status execute(const char *name) {
@@ -393,6 +406,7 @@ int main(void) {
     printf("\n.\n");
     (void)fflush(stdout);
   }
+  end_sync();
   for (size_t i = 0; i < SEGMENTS; i++) shmkit_segment_free(segments[i]);
   return 0;
 }

@@ -22,5 +22,21 @@ shmkit_status stat_it(void);
 shmkit_status remove_it(void);
 shmkit_status gc(void);
 shmkit_status limits(void);
+shmkit_status mutex_open(void);
+shmkit_status mutex_lock(void);
+shmkit_status mutex_unlock(void);
+shmkit_status mutex_locked(void);
+shmkit_status mutex_close(void);
+shmkit_status event_open(void);
+shmkit_status event_set(void);
+shmkit_status event_clear(void);
+shmkit_status event_is_set(void);
+shmkit_status event_sequence(void);
+shmkit_status event_wait(void);
+shmkit_status event_wait_since(void);
+shmkit_status event_close(void);
+
+/* At the end. */
+void end_sync(void);
 
 #endif

@@ -111,9 +111,17 @@ class Peer:
 
     def call(self, *words: object) -> list[str]:
         """The results of one command; Failed when shmkit said so."""
+        self.ask(*words)
+        return self.answer()
+
+    def ask(self, *words: object) -> None:
+        """Give it a command, which may take as long as it likes."""
         assert self._process.stdin is not None
         self._process.stdin.write(" ".join(map(str, words)).encode() + b"\n")
         self._process.stdin.flush()
+
+    def answer(self) -> list[str]:
+        """The results of the command that was given last."""
         answer: list[str] = []
         while (line := self._line()) != ".":
             answer = line.split()  # C says "ok" before it knows: what counts is the last line.
@@ -227,6 +235,47 @@ class Peer:
 
     def limits(self) -> list[dict[str, str]]:
         return self._records("limits")
+
+    def mutex_open(self, slot: int, address: bytes | str) -> None:
+        """A mutex in a segment of its own; mutexes and events have numbers of their own."""
+        self.call("mutex_open", slot, _encode(address))
+
+    def mutex_lock(self, slot: int, timeout: int = -1) -> str:
+        """Timeouts are in nanoseconds, -1 for ever: "done", "timeout" or "owner_died"."""
+        return self.call("mutex_lock", slot, timeout)[0]
+
+    def mutex_unlock(self, slot: int) -> None:
+        self.call("mutex_unlock", slot)
+
+    def mutex_locked(self, slot: int) -> bool:
+        return self.call("mutex_locked", slot) == ["1"]
+
+    def mutex_close(self, slot: int) -> None:
+        self.call("mutex_close", slot)
+
+    def event_open(self, slot: int, address: bytes | str) -> None:
+        self.call("event_open", slot, _encode(address))
+
+    def event_set(self, slot: int) -> None:
+        self.call("event_set", slot)
+
+    def event_clear(self, slot: int) -> None:
+        self.call("event_clear", slot)
+
+    def event_is_set(self, slot: int) -> bool:
+        return self.call("event_is_set", slot) == ["1"]
+
+    def event_sequence(self, slot: int) -> int:
+        return int(self.call("event_sequence", slot)[0])
+
+    def event_wait(self, slot: int, timeout: int = -1) -> str:
+        return self.call("event_wait", slot, timeout)[0]
+
+    def event_wait_since(self, slot: int, since: int, timeout: int = -1) -> str:
+        return self.call("event_wait_since", slot, since, timeout)[0]
+
+    def event_close(self, slot: int) -> None:
+        self.call("event_close", slot)
 
     def kill(self) -> None:
         """SIGKILL: no code of the peer's runs any more."""

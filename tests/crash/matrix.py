@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: MIT
+"""Every place in the library where a process may die, and what it leaves.
+
+`./run exec python3 tests/crash/matrix.py` prints the table that is in ARCHITECTURE.md.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from victims import CONTENT, LANGUAGES, SIZE, Failed, Peer, Scene
+
+
+@dataclass(frozen=True)
+class Place:
+    """`name`: in the source. `doing`: what the victim does. `leaves`: in words, for the table.
+    `begin`: by the survivor beforehand. `act`: by the victim, who dies in it. `look`: by the
+    survivor."""
+
+    name: str
+    doing: str
+    leaves: str
+    act: Callable[[Scene, Peer], object]
+    look: Callable[[Scene, Peer], object]
+    begin: Callable[[Scene, Peer], object] | None = None
+    languages: tuple[str, ...] = LANGUAGES
+
+
+# ---- What survivors find ----
+
+
+def is_absent(scene: Scene, survivor: Peer) -> None:
+    """It does not exist, and can be made."""
+    with pytest.raises(Failed) as failed:
+        survivor.open(7, scene.name)
+    assert failed.value.errno == errno.ENOENT
+    assert survivor.create(7, scene.name, SIZE, lifetime="last").created
+    survivor.close(7)
+    assert not scene.path.exists()
+
+
+def is_whole(scene: Scene, survivor: Peer) -> None:
+    """It has its size and content, and can be removed."""
+    assert survivor.open(7, scene.name).size == SIZE
+    assert survivor.read(7, 0, len(CONTENT)) == CONTENT
+    survivor.unlink(7)
+    assert not scene.path.exists()
+    survivor.close(7)
+
+
+def is_as_before(scene: Scene, survivor: Peer) -> None:
+    """Who has it open goes on; it goes with him."""
+    assert survivor.read(0, 0, len(CONTENT)) == CONTENT
+    survivor.open(7, scene.name)
+    survivor.close(0)
+    assert scene.path.exists()
+    survivor.close(7)
+    assert not scene.path.exists()
+
+
+def is_nameless(scene: Scene, survivor: Peer) -> None:
+    """The name is gone; who has it open keeps the memory."""
+    assert not scene.path.exists()
+    assert survivor.read(0, 0, len(CONTENT)) == CONTENT
+    survivor.close(0)
+
+
+def is_there(scene: Scene, survivor: Peer) -> None:
+    """The name is there, and can be removed."""
+    assert survivor.read(0, 0, len(CONTENT)) == CONTENT
+    survivor.unlink(0)
+    assert not scene.path.exists()
+    survivor.close(0)
+
+
+def has_size(size: int) -> Callable[[Scene, Peer], None]:
+    def look(scene: Scene, survivor: Peer) -> None:
+        survivor.refresh(0)
+        assert survivor.info(0).size == size
+        survivor.grow(0, 3 * SIZE)
+        assert survivor.read(0, SIZE, 2 * SIZE) == bytes(2 * SIZE)
+        assert survivor.read(0, 0, len(CONTENT)) == CONTENT
+        survivor.unlink(0)
+        survivor.close(0)
+
+    return look
+
+
+# ---- What victims do ----
+
+
+def create(scene: Scene, victim: Peer) -> None:
+    victim.create(0, scene.name, SIZE, content=CONTENT)
+
+
+def create_last(scene: Scene, victim: Peer) -> None:
+    victim.create(0, scene.name, SIZE, content=CONTENT, lifetime="last")
+
+
+def attach(scene: Scene, victim: Peer) -> None:
+    victim.open(0, scene.name)
+
+
+def detach(scene: Scene, victim: Peer) -> None:
+    create_last(scene, victim)
+    victim.close(0)
+
+
+def unlink(scene: Scene, victim: Peer) -> None:
+    victim.unlink_address(scene.name)
+
+
+def grow(scene: Scene, victim: Peer) -> None:
+    victim.open(0, scene.name, capacity=4 * SIZE)
+    victim.grow(0, 2 * SIZE)
+
+
+def has_room_to_grow(scene: Scene, survivor: Peer) -> None:
+    survivor.create(0, scene.name, SIZE, content=CONTENT, capacity=4 * SIZE)
+
+
+# ---- Mutexes ----
+
+SECOND = 10**9
+
+
+def both_know_it(scene: Scene, survivor: Peer) -> None:
+    survivor.mutex_open(0, scene.name)
+
+
+def survivor_holds_it(scene: Scene, survivor: Peer) -> None:
+    survivor.mutex_open(0, scene.name)
+    survivor.mutex_lock(0)
+
+
+def a_third_one_died_with_it(scene: Scene, survivor: Peer) -> None:
+    survivor.mutex_open(0, scene.name)
+    third = Peer("c")
+    third.mutex_open(0, scene.name)
+    third.mutex_lock(0)
+    third.kill()
+    third.end()
+
+
+def lock(scene: Scene, victim: Peer) -> None:
+    victim.mutex_open(0, scene.name)
+    victim.mutex_lock(0)
+
+
+def unlock(scene: Scene, victim: Peer) -> None:
+    """While the survivor sleeps on it."""
+    lock(scene, victim)
+    scene.survivor.ask("mutex_lock", 0, 60 * SECOND)
+    scene.wait_for_flag(1 << 31)
+    victim.mutex_unlock(0)
+
+
+def give_up(scene: Scene, victim: Peer) -> None:
+    lock(scene, victim)
+    victim.mutex_close(0)
+
+
+def works(scene: Scene, survivor: Peer) -> None:
+    survivor.mutex_unlock(0)
+    assert survivor.mutex_lock(0, 0) == "done"
+    survivor.mutex_unlock(0)
+    survivor.mutex_close(0)
+    survivor.unlink_address(scene.name)
+
+
+def is_free(scene: Scene, survivor: Peer) -> None:
+    assert survivor.mutex_lock(0, 60 * SECOND) == "done"
+    works(scene, survivor)
+
+
+def was_held(scene: Scene, survivor: Peer) -> None:
+    assert survivor.mutex_lock(0, 60 * SECOND) == "owner_died"
+    works(scene, survivor)
+
+
+def is_got(scene: Scene, survivor: Peer) -> None:
+    assert survivor.answer() == ["done"]
+    works(scene, survivor)
+
+
+# ---- Events ----
+
+
+def both_know_the_event(scene: Scene, survivor: Peer) -> None:
+    survivor.event_open(0, scene.name)
+
+
+def survivor_sleeps(scene: Scene, survivor: Peer) -> None:
+    survivor.event_open(0, scene.name)
+    survivor.ask("event_wait", 0, 60 * SECOND)
+    scene.wait_for_flag(1)
+
+
+def set_it(scene: Scene, victim: Peer) -> None:
+    victim.event_open(0, scene.name)
+    victim.event_set(0)
+
+
+def wait(scene: Scene, victim: Peer) -> None:
+    victim.event_open(0, scene.name)
+    victim.event_wait(0)
+
+
+def wakes(scene: Scene, survivor: Peer) -> None:
+    assert survivor.answer() == ["done"]
+    assert survivor.event_sequence(0) == 1
+    survivor.event_close(0)
+    survivor.unlink_address(scene.name)
+
+
+def can_be_set(scene: Scene, survivor: Peer) -> None:
+    assert survivor.event_wait(0, 0) == "timeout"
+    survivor.event_set(0)
+    assert survivor.event_wait(0) == "done"
+    survivor.event_close(0)
+    survivor.unlink_address(scene.name)
+
+
+PLACES = [
+    Place("create.begun", "create", "nothing", create, is_absent),
+    Place("create.reserved", "create", "nothing", create, is_absent),
+    Place("create.filled", "create", "nothing", create, is_absent),
+    Place("create.prepared", "create", "nothing", create, is_absent),
+    Place("create.published", "create", "the complete segment", create, is_whole),
+    Place(
+        "create.published",
+        "create, last",
+        "a name that does not exist for the next one",
+        create_last,
+        is_absent,
+    ),
+    Place("attach.begun", "open", "nothing", attach, is_as_before, create_last),
+    Place("attach.locked", "open", "nothing", attach, is_as_before, create_last),
+    Place("attach.done", "open", "nothing", attach, is_as_before, create_last),
+    Place(
+        "detach.left",
+        "close, the last one",
+        "a name that does not exist for the next one",
+        detach,
+        is_absent,
+    ),
+    Place(
+        "detach.asked",
+        "close, the last one",
+        "a name that does not exist for the next one",
+        detach,
+        is_absent,
+    ),
+    Place("unlink.locked", "unlink", "the name", unlink, is_there, create),
+    Place(
+        "unlink.done", "unlink", "no name; who has it keeps the memory", unlink, is_nameless, create
+    ),
+    Place("grow.locked", "grow", "the old size", grow, has_size(SIZE), has_room_to_grow),
+    Place(
+        "grow.reserved",
+        "grow",
+        "the old size; room behind the end until it goes",
+        grow,
+        has_size(SIZE),
+        has_room_to_grow,
+    ),
+    Place("grow.extended", "grow", "the new size", grow, has_size(2 * SIZE), has_room_to_grow),
+    *(
+        Place(name, doing, leaves, act, look, begin, languages=("c",))
+        for name, doing, leaves, act, look, begin in [
+            ("identity.opened", "lock", "nothing", lock, is_free, both_know_it),
+            ("identity.pinned", "lock", "nothing", lock, is_free, both_know_it),
+            ("identity.taken", "lock", "nothing", lock, is_free, both_know_it),
+            (
+                "mutex.locked",
+                "lock",
+                "the mutex to the next one, who is told",
+                lock,
+                was_held,
+                both_know_it,
+            ),
+            (
+                "mutex.flagged",
+                "lock, waiting",
+                "a needless wake-up",
+                lock,
+                works,
+                survivor_holds_it,
+            ),
+            ("mutex.woken", "lock, waiting", "a needless wake-up", lock, works, survivor_holds_it),
+            (
+                "mutex.asked",
+                "lock, after a death",
+                "it to the next one, who is told",
+                lock,
+                was_held,
+                a_third_one_died_with_it,
+            ),
+            (
+                "mutex.inherited",
+                "lock, after a death",
+                "it to the next one, who is told",
+                lock,
+                was_held,
+                a_third_one_died_with_it,
+            ),
+            (
+                "mutex.unlocked",
+                "unlock",
+                "a sleeper, who looks within 50 ms",
+                unlock,
+                is_got,
+                both_know_it,
+            ),
+            ("mutex.waked", "unlock", "nothing", unlock, is_got, both_know_it),
+            (
+                "identity.ending",
+                "close, holding it",
+                "the mutex to the next one, who is told",
+                give_up,
+                was_held,
+                both_know_it,
+            ),
+            (
+                "identity.returned",
+                "close, holding it",
+                "the mutex to the next one, who is told",
+                give_up,
+                was_held,
+                both_know_it,
+            ),
+            ("event.set", "set", "sleepers, who look within 50 ms", set_it, wakes, survivor_sleeps),
+            ("event.waked", "set", "nothing", set_it, wakes, survivor_sleeps),
+            ("event.flagged", "wait", "a needless wake-up", wait, can_be_set, both_know_the_event),
+            ("event.woken", "wait", "nothing", wait, can_be_set, both_know_the_event),
+        ]
+    ),
+]
+
+
+def table() -> str:
+    """The matrix in Markdown."""
+    rows = [("dies at", "while it does", "leaves")]
+    rows += [(f"`{place.name}`", place.doing, place.leaves) for place in PLACES]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|---|---|---|", *lines[1:]]) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")

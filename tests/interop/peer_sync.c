@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* Mutexes and events, each in a segment of its own; times are in nanoseconds, -1 for ever. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "peer.h"
+
+enum { OBJECTS = 8 };
+
+static shmkit_mutex *mutexes[OBJECTS];
+static shmkit_event *events[OBJECTS];
+
+static shmkit_mutex **next_mutex(void) {
+  return &mutexes[next_number() % OBJECTS];
+}
+
+static shmkit_event **next_event(void) {
+  return &events[next_number() % OBJECTS];
+}
+
+/* What is no failure, as a word. */
+static shmkit_status put_outcome(shmkit_status status) {
+  static const char *const words[] = {
+      [0] = "done", [SHMKIT_TIMEOUT] = "timeout", [SHMKIT_OWNER_DIED] = "owner_died"};
+  if (status < 0) return status;
+  printf(" %s", words[status]);
+  return 0;
+}
+
+/* ---- Mutexes -------------------------------------------------------------------------------- */
+
+shmkit_status mutex_open(void) {
+  shmkit_mutex **mutex = next_mutex();
+  char *address = next();
+  (void)unhex(address);
+  return shmkit_mutex_open(address, NULL, mutex);
+}
+
+shmkit_status mutex_lock(void) {
+  shmkit_mutex **mutex = next_mutex();
+  return put_outcome(shmkit_mutex_lock(*mutex, (int64_t)next_number()));
+}
+
+shmkit_status mutex_unlock(void) {
+  return shmkit_mutex_unlock(*next_mutex());
+}
+
+shmkit_status mutex_locked(void) {
+  shmkit_mutex_state state = {0};
+  shmkit_status status = shmkit_mutex_look(*next_mutex(), &state);
+  if (status == 0) printf(" %d", state.locked);
+  return status;
+}
+
+shmkit_status mutex_close(void) {
+  shmkit_mutex **mutex = next_mutex();
+  shmkit_mutex_free(*mutex);
+  *mutex = NULL;
+  return 0;
+}
+
+/* ---- Events --------------------------------------------------------------------------------- */
+
+shmkit_status event_open(void) {
+  shmkit_event **event = next_event();
+  char *address = next();
+  (void)unhex(address);
+  return shmkit_event_open(address, NULL, event);
+}
+
+shmkit_status event_set(void) {
+  return shmkit_event_set(*next_event());
+}
+
+shmkit_status event_clear(void) {
+  return shmkit_event_clear(*next_event());
+}
+
+shmkit_status event_is_set(void) {
+  printf(" %d", shmkit_event_is_set(*next_event()));
+  return 0;
+}
+
+shmkit_status event_sequence(void) {
+  printf(" %" PRIu32, shmkit_event_sequence(*next_event()));
+  return 0;
+}
+
+shmkit_status event_wait(void) {
+  shmkit_event **event = next_event();
+  return put_outcome(shmkit_event_wait(*event, (int64_t)next_number()));
+}
+
+shmkit_status event_wait_since(void) {
+  shmkit_event **event = next_event();
+  uint32_t since = (uint32_t)next_number();
+  return put_outcome(shmkit_event_wait_since(*event, since, (int64_t)next_number()));
+}
+
+shmkit_status event_close(void) {
+  shmkit_event **event = next_event();
+  shmkit_event_free(*event);
+  *event = NULL;
+  return 0;
+}
+
+void end_sync(void) {
+  for (size_t i = 0; i < OBJECTS; i++) {
+    shmkit_mutex_free(mutexes[i]);
+    shmkit_event_free(events[i]);
+  }
+}
