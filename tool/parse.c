@@ -35,7 +35,8 @@ static int power_of(const char *suffix) {
   static const char units[] = "KMGTPE";
   if (*suffix == '\0' || strcasecmp(suffix, "b") == 0) return 0;
   char unit = (char)(*suffix & ~0x20);
-  const char *at = strchr(units, unit);
+  /* A space would be the end of the units. */
+  const char *at = unit != '\0' ? strchr(units, unit) : NULL;
   if (at == NULL) return -1;
   suffix++;
   if (*suffix != '\0' && strcasecmp(suffix, "b") != 0 && strcasecmp(suffix, "ib") != 0) return -1;

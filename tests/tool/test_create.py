@@ -182,7 +182,7 @@ def test_what_would_be_gone_at_once_is_not_created(name: str) -> None:
     assert run("create", "fd:1", "4096").status != 0
 
 
-@pytest.mark.parametrize("wrong", [(), ("0",), ("-5",), ("much",), ("4K", "4K")])
+@pytest.mark.parametrize("wrong", [(), ("0",), ("-5",), ("much",), ("5 ",), ("5 B",), ("4K", "4K")])
 def test_sizes_that_are_none_are_refused(path: Path, wrong: tuple[str, ...]) -> None:
     result = run("create", path.name, "--", *wrong)
     assert (result.status, result.out) == (2, "")
