@@ -156,7 +156,9 @@ char *text_age(int64_t since, int64_t now) {
     char name;
   } units[] = {{(int64_t)365 * 86400, 'y'}, {86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
   if (since == SHMKIT_UNKNOWN_TIME || now == SHMKIT_UNKNOWN_TIME) return must(strdup("-"));
-  int64_t seconds = (now - since) / 1000000000;
+  /* Unsigned, because files may have times that are centuries away. */
+  uint64_t nanoseconds = now > since ? (uint64_t)now - (uint64_t)since : 0;
+  int64_t seconds = (int64_t)(nanoseconds / 1000000000);
   for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
     if (seconds >= units[i].seconds) {
       return text_format("%jd%c", (intmax_t)(seconds / units[i].seconds), units[i].name);

@@ -164,6 +164,17 @@ def test_raw_has_a_word_for_each_column(name: str) -> None:
         path.unlink()
 
 
+@pytest.mark.parametrize("seconds", [10**11, -(10**11), 2**63 - 1, -(2**62), 9223372037])
+def test_times_that_no_number_of_nanoseconds_tells_are_unknown(segment: Path, seconds: int) -> None:
+    subprocess.run(["touch", "-d", f"@{seconds}", segment], check=True)
+    # Some kernels keep what is nearest.
+    kept = segment.stat().st_mtime_ns
+    told = found(f"posix:/{segment.name}")
+    assert told["modified_ns"] == (kept if -(2**63) < kept < 2**63 else None)
+    assert (told["modified"] is None) == (told["modified_ns"] is None)
+    assert told["changed_ns"] > 0
+
+
 def test_json_has_numbers_times_and_null_for_unknown(segment: Path) -> None:
     result = run("ls", "--json")
     document = result.json

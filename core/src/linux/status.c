@@ -34,8 +34,14 @@ uint64_t shmkit__device_of(const struct shmkit__statx *status) {
 
 /* ---- Entering ------------------------------------------------------------------------------- */
 
+/* File systems in memory keep whatever second somebody sets, which need not fit. */
 static int64_t nanoseconds(struct shmkit__time time) {
-  return time.seconds * 1000000000 + (int64_t)time.nanoseconds;
+  int64_t result = 0;
+  if (__builtin_mul_overflow(time.seconds, INT64_C(1000000000), &result) ||
+      __builtin_add_overflow(result, (int64_t)time.nanoseconds, &result)) {
+    return SHMKIT_UNKNOWN_TIME;
+  }
+  return result;
 }
 
 bool shmkit__os_nothing_is_swapped(void) {
