@@ -48,7 +48,7 @@ struct shmkit_listing {
   struct shmkit__slot {
     uint64_t hash;
     struct shmkit__entry *entry;
-  } * table;
+  } *table;
   size_t table_size;
   uint32_t kinds;
   /* Only entries that are there already are filled: the listing is about one address. */

@@ -443,8 +443,8 @@ function Segment:add(type, offset, value) end
 ---@return integer? errno EACCES in a read-only segment
 function Segment:exchange(type, offset, value) end
 
---- Put an integer there if what is there is `expected`, and tell what was there, in one step: it was
---- changed exactly when that is `expected`. See load.
+--- Put an integer there if what is there is `expected`, and tell what was there, in one step: it
+--- was changed exactly when that is `expected`. See load.
 ---@param type shmkit.Atomic
 ---@param offset integer in bytes
 ---@param expected integer
