@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "bench/access.h"
-#include "bench/clock.h"
 #include "bench/lifecycle.h"
 #include "bench/output.h"
 #include "bench/sweeper.h"
 #include "bench/verdict.h"
+#include "clock.h"
 #include "command.h"
 #include "parse.h"
 #include "progress.h"
@@ -340,7 +340,7 @@ static int measure(void) {
   struct machine machine;
   machine_describe(&machine);
   warn_when_busy(&machine);
-  if (!request.seeded) session.seed = clock_now() % 1000000;
+  if (!request.seeded) session.seed = (uint64_t)clock_now() % 1000000;
   session.chance = session.seed;
   if (session.cpus[0] < 0) machine_choose_cpus(session.cpus);
   if (session.places.disk == NULL) find_disk();
@@ -348,7 +348,7 @@ static int measure(void) {
   if (!machine_pin(session.cpus[0]))
     session_note(&session, "not pinned to a CPU: %s", strerror(errno));
   catch_signals();
-  session.clock = clock_overhead();
+  session.clock = engine_clock_overhead();
   session.begun = clock_now();
   progress_begin("measuring");
   request.subject->measure(&session);

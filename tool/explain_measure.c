@@ -10,9 +10,9 @@
 #include <sys/mman.h>
 #include <sys/statfs.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "explain.h"
 #include "prose.h"
 #include "report.h"
@@ -28,12 +28,6 @@ struct subject {
 
 static char buffer[LENGTH];
 
-static double now(void) {
-  struct timespec time;
-  (void)clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
 static int compare(const void *a, const void *b) {
   double left = *(const double *)a, right = *(const double *)b;
   return (left > right) - (left < right);
@@ -45,9 +39,9 @@ static double measure(void (*body)(const struct subject *), const struct subject
   double times[BATCHES];
   body(subject);
   for (unsigned i = 0; i < batches; i++) {
-    double start = now();
+    int64_t start = clock_now();
     for (unsigned j = 0; j < calls; j++) body(subject);
-    times[i] = (now() - start) / calls;
+    times[i] = (double)(clock_now() - start) / calls;
   }
   qsort(times, batches, sizeof times[0], compare);
   return times[batches / 2];

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* shmkit top: what exists, live. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "command.h"
 #include "parse.h"
 #include "report.h"
@@ -118,16 +117,10 @@ static void print_text(const struct top_model *model, bool first) {
   print_table(model);
 }
 
-static void pause_for(int64_t nanoseconds) {
-  struct timespec rest = {.tv_sec = (time_t)(nanoseconds / 1000000000),
-                          .tv_nsec = (long)(nanoseconds % 1000000000)};
-  while (nanosleep(&rest, &rest) != 0 && errno == EINTR) continue;
-}
-
 static int print_batches(struct request *request) {
   struct top_model *model = &request->model;
   for (uint64_t i = 0; request->count == 0 || i < request->count; i++) {
-    if (i > 0) pause_for(request->interval);
+    if (i > 0) clock_pause(request->interval);
     shmkit_status status = top_look(model);
     if (status != 0) return report_failure(status);
     if (request->as_json) {
@@ -152,7 +145,7 @@ static int run(int argc, char **argv) {
   bool batch = request.batch || request.as_json || !screen_is_possible();
   int status = batch ? print_batches(&request)
                      : top_on_screen(&request.model, request.interval, request.count);
-  top_free(&request.model);
+  top_forget(&request.model);
   return status;
 }
 

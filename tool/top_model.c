@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "info_json.h"
 #include "names.h"
 #include "report.h"
@@ -169,12 +169,6 @@ static void compare_looks(struct top_model *model) {
 
 /* ---- Looking -------------------------------------------------------------------------------- */
 
-static int64_t monotonic(void) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* To look for each creator costs as much as all else. */
 static bool wants_creators(const struct top_model *model) {
   bool wanted = model->everything || strcmp(model->sort->name, "CREATOR") == 0;
@@ -187,10 +181,10 @@ static bool wants_creators(const struct top_model *model) {
 shmkit_status top_look(struct top_model *model) {
   model->options.flags = wants_creators(model) ? 0 : SHMKIT_LISTING_NO_CREATORS;
   shmkit_listing *listing = NULL;
-  int64_t began = monotonic();
+  int64_t began = clock_now();
   shmkit_status status = shmkit_listing_take(&model->options, &listing);
   if (status != 0) return status;
-  int64_t ended = monotonic();
+  int64_t ended = clock_now();
   shmkit_listing_free(model->before);
   model->before = model->listing;
   model->listing = listing;
@@ -211,10 +205,6 @@ void top_forget(struct top_model *model) {
   model->rows = NULL;
   model->shown = NULL;
   model->row_count = model->shown_count = 0;
-}
-
-void top_free(struct top_model *model) {
-  top_forget(model);
 }
 
 /* ---- Order ---------------------------------------------------------------------------------- */

@@ -58,11 +58,10 @@ void top_set_sort(const struct argp_state *state, const char *what, const char *
 
 /* Look. 0, or a failure of the library, after which the model has what it had. */
 shmkit_status top_look(struct top_model *model);
-/* Forget the looks, as when other kinds of segments are wanted. */
+/* Forget the looks: when other kinds of segments are wanted, and in the end. */
 void top_forget(struct top_model *model);
 /* Filter and sort anew. */
 void top_arrange(struct top_model *model);
-void top_free(struct top_model *model);
 
 /* Whether both are the same segment, in whatever look. */
 bool top_is_same(const shmkit_info *a, const shmkit_info *b);

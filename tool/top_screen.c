@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "clock.h"
 #include "report.h"
 #include "text.h"
 
@@ -434,17 +434,11 @@ static enum outcome act(struct view *view, int key) {
 
 /* ---- The loop ------------------------------------------------------------------------------- */
 
-static int64_t monotonic(void) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* Keys, until it is time to look. */
 static enum outcome wait_for_look(struct view *view) {
   for (;;) {
     int64_t rest =
-        view->paused ? INT64_C(60000000000) : view->model->ended + view->interval - monotonic();
+        view->paused ? INT64_C(60000000000) : view->model->ended + view->interval - clock_now();
     if (rest <= 0) return LOOK;
     int key = screen_key(
         (int)((rest < INT64_C(60000000000) ? rest : INT64_C(60000000000)) / 1000000 + 1));
@@ -460,7 +454,7 @@ static bool look(struct view *view) {
   shmkit_status status = top_look(view->model);
   if (status != 0) say(view, shmkit_error_message());
   if (status != 0 && view->model->listing == NULL) return false;
-  if (status != 0) view->model->ended = monotonic();
+  if (status != 0) view->model->ended = clock_now();
   find_selection(view);
   return true;
 }

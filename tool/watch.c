@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* shmkit watch: the bytes of a segment, live. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "command.h"
 #include "parse.h"
 #include "report.h"
@@ -179,16 +179,10 @@ static int look(struct request *request) {
   return model->event == CONTENT_REMOVED && !request->follow ? EXIT_NOT_FOUND : -1;
 }
 
-static void pause_for(int64_t nanoseconds) {
-  struct timespec rest = {.tv_sec = (time_t)(nanoseconds / 1000000000),
-                          .tv_nsec = (long)(nanoseconds % 1000000000)};
-  while (nanosleep(&rest, &rest) != 0 && errno == EINTR) continue;
-}
-
 static int print_lines(struct request *request) {
   int status = -1;
   for (bool first = true; status < 0; first = false) {
-    if (!first) pause_for(request->interval);
+    if (!first) clock_pause(request->interval);
     adapt_length(request);
     status = look(request);
     if (first && status < 0) {

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "report.h"
 #include "text.h"
 
@@ -37,12 +37,6 @@ void watch_free(struct watch_model *model) {
   model->bytes = model->before = model->ages = NULL;
 }
 
-static int64_t monotonic(void) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void grow_old(struct watch_model *model) {
   for (size_t i = 0; i < model->length; i++) {
     unsigned char *age = &model->ages[i];
@@ -58,7 +52,7 @@ static void grow_old(struct watch_model *model) {
 }
 
 bool watch_look(struct watch_model *model) {
-  int64_t began = monotonic();
+  int64_t began = clock_now();
   model->event = content_refresh(model->content);
   unsigned char *now = model->before;
   ssize_t got = content_read(model->content, model->offset, now, model->room);
@@ -68,7 +62,7 @@ bool watch_look(struct watch_model *model) {
     model->length = (size_t)got;
     grow_old(model);
   }
-  model->took = monotonic() - began;
+  model->took = clock_now() - began;
   return got >= 0;
 }
 

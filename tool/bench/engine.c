@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "../clock.h"
 #include "../report.h"
-#include "clock.h"
 #include "trace.h"
 
 /* What is found out at the end of a step. */
@@ -40,7 +40,7 @@ static uint64_t faults_so_far(const struct bench_case *self) {
 }
 
 static uint64_t reading(const struct bench_case *self) {
-  return self->watch == WATCH_TIME ? clock_now() : faults_so_far(self);
+  return self->watch == WATCH_TIME ? (uint64_t)clock_now() : faults_so_far(self);
 }
 
 void case_first_step(struct bench_case *self) {
@@ -79,9 +79,9 @@ static bool attempt(struct bench_case *self, uint64_t operations, uint64_t *elap
   memset(self->step_totals, 0, sizeof self->step_totals);
   if (self->begin && !self->begin(self, operations)) return false;
   uint64_t faults = faults_so_far(self);
-  uint64_t start = clock_now();
+  int64_t start = clock_now();
   bool good = run(self, operations);
-  *elapsed = clock_now() - start;
+  *elapsed = (uint64_t)(clock_now() - start);
   self->faults += faults_so_far(self) - faults;
   if (self->end && !self->end(self)) good = false;
   if (!good && !self->failed) (void)case_fail(self, "the operation failed");
@@ -184,17 +184,28 @@ static void conclude(struct bench_case *self) {
   }
 
 void engine_measure(struct bench_case **cases, size_t count, const struct plan *plan) {
-  uint64_t start = clock_now();
+  int64_t start = clock_now();
   size_t *order = must(calloc(count + 1, sizeof *order));
   /* First: copies of this process that count calls leave its pages to be copied at the next store. */
   FOR_EACH_CASE(count_calls(cases[i]))
   FOR_EACH_CASE(count_faults(cases[i]))
   FOR_EACH_CASE(calibrate(cases[i], plan->sample_time))
   for (unsigned round = 0; round < plan->most_rounds && *plan->stop == 0; round++) {
-    if (round >= plan->least_rounds && clock_now() - start >= plan->time) break;
+    if (round >= plan->least_rounds && (uint64_t)(clock_now() - start) >= plan->time) break;
     chance_shuffle(plan->chance, order, count);
     FOR_EACH_CASE(take_sample(cases[order[i]], plan))
   }
   for (size_t i = 0; i < count; i++) conclude(cases[i]);
   free(order);
+}
+
+double engine_clock_overhead(void) {
+  enum { READINGS = 1001, PER_READING = 100 };
+  double costs[READINGS];
+  for (int i = 0; i < READINGS; i++) {
+    int64_t start = clock_now();
+    for (int j = 1; j < PER_READING; j++) (void)clock_now();
+    costs[i] = (double)(clock_now() - start) / PER_READING;
+  }
+  return quartiles_of(costs, READINGS).median;
 }

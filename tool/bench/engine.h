@@ -99,4 +99,8 @@ void case_skip(struct bench_case *self);
 /* Measure `cases` in turns into their rows. */
 void engine_measure(struct bench_case **cases, size_t count, const struct plan *plan);
 
+/* What one reading of the clock costs, in nanoseconds: median of many. Part of every step that is
+ * timed by itself; of a sample of many operations, nothing. */
+double engine_clock_overhead(void);
+
 #endif

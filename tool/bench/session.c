@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "../clock.h"
 #include "../progress.h"
 #include "../report.h"
 #include "../text.h"
-#include "clock.h"
 
 enum { LARGE = 8 << 20 };
 

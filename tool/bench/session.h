@@ -38,7 +38,7 @@ struct session {
   size_t note_count;
   unsigned failures;
   double clock;
-  uint64_t begun, took;
+  int64_t begun, took;
   char *verdict;
   /* The number of the signal that said stop. */
   volatile sig_atomic_t stop;
