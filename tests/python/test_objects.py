@@ -323,7 +323,14 @@ def test_signatures_and_documentation_are_there() -> None:
 def test_the_help_of_the_package_lists_everything() -> None:
     words = set(re.findall(r"\w+", shmkit.__doc__ or ""))
     types = {"Address", "Kind", "Kinds", "InfoKind", "Lifetime", "State", "TypeName"}
-    types |= {"CreatorState", "Holding", "Removal", "Scope", "Unit"}  # for annotations
+    types |= {
+        "AtomicName",
+        "CreatorState",
+        "Holding",
+        "Removal",
+        "Scope",
+        "Unit",
+    }  # for annotations
     assert {name for name in shmkit.__all__ if not name.startswith("_")} - types <= words
     assert {name for name in dir(shmkit.Segment) if not name.startswith("_")} <= words
 

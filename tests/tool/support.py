@@ -73,13 +73,16 @@ def run(
 
 
 _SHELL = ("unshare", "--mount", "--ipc", *([] if os.geteuid() == 0 else ["--map-root-user"]))
+_ALONE = (*_SHELL, "--pid", "--fork", "--mount-proc")
 
 
-def inside(commands: str, *arguments: str) -> Result:
-    """The command in mount and IPC namespaces of its own, after these commands of the shell."""
-    if subprocess.run([*_SHELL, "true"], check=False, capture_output=True).returncode != 0:
+def inside(commands: str, *arguments: str, alone: bool = False) -> Result:
+    """The command in mount and IPC namespaces of its own, after these commands of the shell; `alone`:
+    where it sees no other processes, which have segments of their own."""
+    unshare = _ALONE if alone else _SHELL
+    if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode != 0:
         pytest.skip("mounting in a namespace is not permitted")
-    return run(*arguments, around=(*_SHELL, "sh", "-ec", f'{commands}\n"$@"', "sh"))
+    return run(*arguments, around=(*unshare, "sh", "-ec", f'{commands}\n"$@"', "sh"))
 
 
 def on_a_terminal(*arguments: str, environment: dict[str, str] | None = None) -> str:

@@ -403,12 +403,20 @@ def test_nothing_is_left_after_kill_9() -> None:
 def test_the_death_of_the_other_process_ends_the_run() -> None:
     mark = f"MARK_{os.getpid()}_peer"
 
+    def session_of(pid: int) -> int | None:
+        with suppress(ProcessLookupError):
+            return os.getsid(pid)
+        return None
+
     def children() -> Iterator[int]:
-        for pid in map(int, processes_with(mark)):
-            # The sweeper has a session of its own.
-            with suppress(ProcessLookupError):
-                if pid != process.pid and os.getsid(pid) == os.getsid(process.pid):
-                    yield pid
+        pids = [int(pid) for pid in processes_with(mark)]
+        sessions = {session_of(pid) for pid in pids} - {None}
+        # The sweeper has a session of its own: until it has, it looks like the others.
+        if len(sessions) < 2:
+            return
+        for pid in pids:
+            if pid != process.pid and session_of(pid) == os.getsid(process.pid):
+                yield pid
 
     def ended_by_killing_its_children() -> bool:
         for pid in children():

@@ -85,7 +85,7 @@ def test_what_is_neither_topic_nor_segment_is_not_found() -> None:
 
 def test_ipcs_is_answered_with_what_it_shows_and_what_it_does_not() -> None:
     files = "head -c 4096 /dev/zero | tee /dev/shm/a >/dev/shm/b; ipcmk -M 8192 >/dev/null"
-    text = flat(inside(f"{EMPTY}; {files}", "explain", "ipcs"))
+    text = flat(inside(f"{EMPTY}; {files}", "explain", "ipcs", alone=True))
     assert "System V 1 segment 8K shown by ipcs" in text
     assert "POSIX 2 segments 8K" in text
 
@@ -129,10 +129,12 @@ def test_nattch_tells_attachments_from_processes() -> None:
 
 
 def test_semaphores_and_lifetimes_are_counted() -> None:
-    assert "0 semaphores" in flat(inside(EMPTY, "explain", "semaphores"))
+    assert "0 semaphores" in flat(inside(EMPTY, "explain", "semaphores", alone=True))
     files = "head -c 32 /dev/zero >/dev/shm/sem.x; : >/dev/shm/last; chmod +t /dev/shm/last"
-    assert "now 1 semaphore," in flat(inside(f"{EMPTY}; {files}", "explain", "semaphores"))
-    assert "'last' (1 now)" in flat(inside(f"{EMPTY}; {files}", "explain", "lifetime"))
+    assert "now 1 semaphore," in flat(
+        inside(f"{EMPTY}; {files}", "explain", "semaphores", alone=True)
+    )
+    assert "'last' (1 now)" in flat(inside(f"{EMPTY}; {files}", "explain", "lifetime", alone=True))
 
 
 # ---- This machine --------------------------------------------------------------------------------

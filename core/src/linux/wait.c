@@ -2,7 +2,6 @@
 /* Sleeping on a word of shared memory, and who is alive. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
@@ -24,6 +23,8 @@ enum { FUTEX = SYS_futex_time64 };
 #else
 enum { FUTEX = SYS_futex };
 #endif
+/* <linux/futex.h> is not there for every libc. */
+enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1 };
 struct kernel_time {
   int64_t seconds, nanoseconds;
 };
