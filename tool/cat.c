@@ -17,8 +17,7 @@ static const struct argp_option options[] = {
     {"length", 'n', "BYTES", 0, "At most so many; all the rest otherwise", 0},
     {"hex", 'x', NULL, 0,
      "In hexadecimal, 16 bytes to a line, each with its offset in the segment; '*' stands for "
-     "lines "
-     "that repeat the one before",
+     "lines that repeat the one before",
      0},
     {"strings", 's', NULL, 0,
      "Only text: runs of four and more printable characters (UTF-8), each with its offset in "
@@ -26,8 +25,7 @@ static const struct argp_option options[] = {
      0},
     {"trim", 't', NULL, 0,
      "Without the NULs at the end. To a terminal, what could act on it is escaped, and n NULs "
-     "between "
-     "the text are \\000{n}",
+     "between the text are \\000{n}",
      0},
     {"raw", KEY_RAW, NULL, 0, "The bytes as they are, to a terminal as well", 0},
     {0}};
@@ -46,12 +44,6 @@ static void set_look(const struct argp_state *state, enum look look) {
     argp_error(state, "only one of --hex, --strings, --trim and --raw can be had");
   }
   request->look = look;
-}
-
-static void set_address(const struct argp_state *state, const char *address) {
-  struct request *request = state->input;
-  if (request->address != NULL) argp_error(state, "one segment at a time");
-  request->address = address;
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -76,10 +68,10 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
       set_look(state, LOOK_RAW);
       break;
     case ARGP_KEY_ARG:
-      set_address(state, argument);
+      parse_address(state, argument, &request->address);
       break;
     case ARGP_KEY_NO_ARGS:
-      argp_error(state, "the address of a segment is missing");
+      parse_no_address(state);
       break;
     default:
       return ARGP_ERR_UNKNOWN;
@@ -91,13 +83,12 @@ static const struct argp argp = {
     .options = options,
     .parser = parse,
     .args_doc = "ADDRESS",
-    .doc =
-        "Writes the bytes of a segment to standard output: as they are, unless told otherwise or "
-        "standard output is a terminal, which gets --hex.\v"
-        "Looking changes nothing: holes get no pages, nothing is mapped, and the time of access "
-        "stays, except of other users' segments. Only a System V segment that no process has "
-        "attached through which you may look is attached for it, which is said. What others write "
-        "meanwhile is shown or not. Sizes may be written 4096, 64K, 1.5M, 0x1000."};
+    .doc = "Writes the bytes of a segment to standard output: as they are, unless told otherwise "
+           "or standard output is a terminal, which gets --hex.\v"
+           "Looking changes nothing: holes get no pages, nothing is mapped, and the time of access "
+           "stays, except of other users' segments. Only a System V segment that no process has "
+           "attached through which you may look is attached for it, which is said. What others "
+           "write meanwhile is shown or not. Sizes may be written 4096, 64K, 1.5M, 0x1000."};
 
 static enum dump_form choose_form(enum look look) {
   bool terminal = isatty(STDOUT_FILENO);

@@ -60,9 +60,9 @@ static void set_argument(const struct argp_state *state, const char *argument) {
 
 static void check(const struct argp_state *state) {
   const struct request *request = state->input;
-  if (request->address == NULL) argp_error(state, "the address of a segment is missing");
+  if (request->address == NULL) argp_error(state, "an address is missing, such as posix:/frames");
   if (!request->has_size && request->content == NULL) {
-    argp_error(state, "its size is missing: write 4096, 64K, 1.5M or 2GiB");
+    argp_error(state, "its size is missing; write 4096, 64K, 1.5M or 2GiB");
   }
 }
 
@@ -102,11 +102,9 @@ static const struct argp argp = {
     .args_doc = "ADDRESS [SIZE]",
     .doc =
         "Creates a segment of zeros that lasts until somebody removes it, with its room reserved. "
-        "An "
-        "address that exists is an error. For sysv:private, prints the address that opens it.\v"
+        "An address that exists is an error. For sysv:private, prints the address that opens it.\v"
         "Segments that go with their creator or their last user, and memfds, which live as long as "
-        "a "
-        "process has them open, would be gone when this command ends; programs create those. Its "
+        "a process has them open, would be gone when this command ends; programs create those. Its "
         "creator is not written down, or gc would count it as leaked from the start; a System V "
         "segment's always is. Sizes may be written 4096, 64K, 1.5M, 0x1000."};
 

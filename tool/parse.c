@@ -107,6 +107,15 @@ void parse_list(const struct argp_state *state, const char *what, const char *te
   free(copy);
 }
 
+void parse_address(const struct argp_state *state, const char *text, const char **address) {
+  if (*address != NULL) argp_error(state, "one segment at a time");
+  *address = text;
+}
+
+void parse_no_address(const struct argp_state *state) {
+  argp_error(state, "an address is missing, such as posix:/frames; 'shmkit ls' lists them");
+}
+
 /* ---- Kinds ---------------------------------------------------------------------------------- */
 
 const char *const *parse_kind_names(void) {

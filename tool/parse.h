@@ -20,6 +20,10 @@ int64_t parse_interval(const struct argp_state *state, const char *what, const c
 int64_t parse_number(const struct argp_state *state, const char *what, const char *text,
                      int64_t least, int64_t most);
 
+/* Take the address of the one segment that a command is about; leave because there is none. */
+void parse_address(const struct argp_state *state, const char *text, const char **address);
+void parse_no_address(const struct argp_state *state);
+
 /* "posix,sysv": a set of SHMKIT_INFO_SET. */
 uint32_t parse_kinds(const struct argp_state *state, const char *what, const char *text);
 

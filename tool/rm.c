@@ -6,6 +6,7 @@
 #include <shmkit/inspect.h>
 
 #include "command.h"
+#include "parse.h"
 #include "report.h"
 #include "text.h"
 
@@ -38,7 +39,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
       request->count = (size_t)(state->argc - state->next);
       break;
     case ARGP_KEY_NO_ARGS:
-      argp_error(state, "an address is missing, such as posix:/frames; 'shmkit ls' lists them");
+      parse_no_address(state);
       break;
     default:
       return ARGP_ERR_UNKNOWN;

@@ -10,6 +10,7 @@
 #include "info_json.h"
 #include "names.h"
 #include "outlook.h"
+#include "parse.h"
 #include "report.h"
 #include "table.h"
 #include "text.h"
@@ -50,7 +51,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
       request->count = (size_t)(state->argc - state->next);
       break;
     case ARGP_KEY_NO_ARGS:
-      argp_error(state, "an address is missing, such as posix:/frames; 'shmkit ls' lists them");
+      parse_no_address(state);
       break;
     default:
       return ARGP_ERR_UNKNOWN;

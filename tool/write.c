@@ -62,7 +62,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case ARGP_KEY_ARG:
       return take_argument(state, argument);
     case ARGP_KEY_NO_ARGS:
-      argp_error(state, "the address of a segment is missing");
+      parse_no_address(state);
       break;
     default:
       return ARGP_ERR_UNKNOWN;
@@ -74,13 +74,12 @@ static const struct argp argp = {
     .options = options,
     .parser = parse,
     .args_doc = "ADDRESS [FILE|-]",
-    .doc =
-        "Writes a file or standard input into a segment, in place: whoever maps it sees the bytes, "
-        "and what is not written over stays.\v"
-        "The segment must exist, and is never truncated. What does not fit is an error that says "
-        "how much would, and then nothing is written. To know that beforehand, what comes through "
-        "a pipe is first read into memory: as much as fits, with --grow all. Sizes may be written "
-        "4096, 64K, 1.5M, 0x1000."};
+    .doc = "Writes a file or standard input into a segment, in place: whoever maps it sees the "
+           "bytes, and what is not written over stays.\v"
+           "The segment must exist, and is never truncated. What does not fit is an error that "
+           "says how much would, and then nothing is written. To know that beforehand, what comes "
+           "through a pipe is first read into memory: as much as fits, with --grow all. Sizes may "
+           "be written 4096, 64K, 1.5M, 0x1000."};
 
 struct job {
   const struct request *request;
