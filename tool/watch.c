@@ -14,16 +14,16 @@
 #include "watch_model.h"
 #include "watch_screen.h"
 
-enum { KEY_OFFSET = 256, KEY_LENGTH, KEY_INTERVAL, KEY_HEX, KEY_STRINGS, KEY_TYPE };
+enum { KEY_LENGTH = 256, KEY_INTERVAL, KEY_TYPE };
 /* Of lines, which need to know all bytes as they were. */
 #define LENGTH_MAX ((uint64_t)1 << 30)
 
 static const struct argp_option options[] = {
-    {"offset", KEY_OFFSET, "BYTES", 0, "From here on", 0},
+    {"offset", 'o', "BYTES", 0, "From here on", 0},
     {"length", KEY_LENGTH, "BYTES", 0, "So many bytes, where changes are lines; all", 0},
     {"interval", KEY_INTERVAL, "SECONDS", 0, "From the end of one look to the next; 0.5", 0},
-    {"hex", KEY_HEX, NULL, 0, "Bytes; unless told otherwise", 0},
-    {"strings", KEY_STRINGS, NULL, 0, "Text", 0},
+    {"hex", 'x', NULL, 0, "Bytes; unless told otherwise", 0},
+    {"strings", 's', NULL, 0, "Text", 0},
     {"type", KEY_TYPE, "TYPE", 0, "An array of a type such as i32 or f64", 0},
     {"count", 'n', "COUNT", 0, "End after so many changes", 0},
     {"follow", 'F', NULL, 0,
@@ -48,7 +48,7 @@ static void set_type(const struct argp_state *state, const char *name, struct wa
 static error_t parse(int key, char *argument, struct argp_state *state) {
   struct request *request = state->input;
   switch (key) {
-    case KEY_OFFSET:
+    case 'o':
       request->offset = parse_size(state, "--offset", argument);
       break;
     case KEY_LENGTH:
@@ -58,10 +58,10 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case KEY_INTERVAL:
       request->interval = parse_interval(state, "--interval", argument);
       break;
-    case KEY_HEX:
+    case 'x':
       request->model.mode = WATCH_HEX;
       break;
-    case KEY_STRINGS:
+    case 's':
       request->model.mode = WATCH_STRINGS;
       break;
     case KEY_TYPE:
@@ -74,13 +74,10 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
       request->follow = true;
       break;
     case ARGP_KEY_ARG:
-      if (request->address != NULL) argp_error(state, "one address only");
-      request->address = argument;
+      parse_address(state, argument, &request->address);
       break;
-    case ARGP_KEY_END:
-      if (request->address == NULL) {
-        argp_error(state, "an address is missing, such as posix:/frames; 'shmkit ls' lists them");
-      }
+    case ARGP_KEY_NO_ARGS:
+      parse_no_address(state);
       break;
     default:
       return ARGP_ERR_UNKNOWN;
