@@ -93,9 +93,8 @@ int tell_echo(void) {
   const char *memory = scratch_map(fd, size);
   prose(
       "Because >> writes behind the end of the file, and that is behind what the reader has "
-      "mapped. "
-      "A new segment of %zu bytes is a file with %zu NUL bytes; nothing in it says where the text "
-      "ends. Done just now with a scratch segment S of this process, which has it mapped:",
+      "mapped. A new segment of %zu bytes is a file with %zu NUL bytes; nothing in it says where "
+      "the text ends. Done just now with a scratch segment S of this process, which has it mapped:",
       size, size);
   prose_line("$ echo hello >> S");
   (void)run_shell(fd, "echo hello >> \"$S\"", out, sizeof out);
@@ -177,10 +176,9 @@ int tell_sigbus(void) {
   show_touch(memory, 0);
   show_touch(memory, page - 1);
   show_touch(memory, page);
-  prose(
-      "The last page of the file still works to its end; the next one does not. Nobody can prevent "
-      "that for a file in /dev/shm; a memfd can be sealed against shrinking. shmkit's read and "
-      "write copy in a way that gives an error instead.");
+  prose("The last page of the file still works to its end; the next one does not. Nobody can "
+        "prevent that for a file in /dev/shm; a memfd can be sealed against shrinking. shmkit's "
+        "read and write copy in a way that gives an error instead.");
   tell_full();
   (void)close(fd);
   return EXIT_SUCCESS;
@@ -192,10 +190,9 @@ int tell_size(void) {
   const size_t size = (size_t)64 << 20;
   int fd = scratch_open(size, false);
   volatile char *memory = scratch_map(fd, size);
-  prose(
-      "Because its size is a promise, and pages come with the first store (or even the first look "
-      "through a mapping). Done just now with scratch memory of %s:",
-      in_bytes(size));
+  prose("Because its size is a promise, and pages come with the first store (or even the first "
+        "look through a mapping). Done just now with scratch memory of %s:",
+        in_bytes(size));
   prose_line("made with ftruncate:          size %s, in memory %s", in_bytes(scratch_size(fd)),
              in_bytes(scratch_pages(fd)));
   memory[0] = 1;
@@ -204,10 +201,9 @@ int tell_size(void) {
   (void)memory[size / 2];
   prose_line("1 byte looked at elsewhere:   size %s, in memory %s", in_bytes(scratch_size(fd)),
              in_bytes(scratch_pages(fd)));
-  prose(
-      "That is why 'shmkit ls' has SIZE and RSS, and why it maps nothing that it looks at. Room is "
-      "only certain when it was reserved (posix_fallocate; shmkit does so unless asked for a "
-      "sparse segment): shmkit explain sigbus.");
+  prose("That is why 'shmkit ls' has SIZE and RSS, and why it maps nothing that it looks at. Room "
+        "is only certain when it was reserved (posix_fallocate; shmkit does so unless asked for a "
+        "sparse segment): shmkit explain sigbus.");
   (void)close(fd);
   return EXIT_SUCCESS;
 }
@@ -257,18 +253,15 @@ int tell_mtime(void) {
   int fd = scratch_open(size, true);
   const struct scratch scratch = {fd, scratch_map(fd, size)};
   prose("Nobody can know. The times of a file tell of system calls; a store through a mapping is "
-        "none. "
-        "At most the first store of a process into a page, for which the kernel has to step in, "
-        "moves "
-        "the time. Done just now with a scratch segment:");
+        "none. At most the first store of a process into a page, for which the kernel has to step "
+        "in, moves the time. Done just now with a scratch segment:");
   show_time("the first store into the page", moves_time(&scratch, store));
   show_time("the second store", moves_time(&scratch, store));
   show_time("the third store", moves_time(&scratch, store));
   show_time("write()", moves_time(&scratch, write_byte));
   prose("So a segment with an old time may be busy, and 'find /dev/shm -mtime +1 -delete' removes "
-        "what "
-        "is in use. System V has times of attaching and detaching, not of writing. Whether anybody "
-        "maps it is a better question: shmkit stat ADDRESS.");
+        "what is in use. System V has times of attaching and detaching, not of writing. Whether "
+        "anybody maps it is a better question: shmkit stat ADDRESS.");
   (void)close(fd);
   return EXIT_SUCCESS;
 }
@@ -289,10 +282,9 @@ int tell_unlink(void) {
   (void)fstat(fd, &status);
   (void)strcpy(memory, "still here");
   prose("Only the name goes. Who has it mapped or open keeps the memory, and it is freed when the "
-        "last "
-        "one is gone; who comes later cannot find it, and 'create' under that name makes another "
-        "segment, which the first users do not see. A scratch segment of this process has no name "
-        "just now:");
+        "last one is gone; who comes later cannot find it, and 'create' under that name makes "
+        "another segment, which the first users do not see. A scratch segment of this process has "
+        "no name just now:");
   prose_line("names: %ju; through the mapping: \"%s\"", (uintmax_t)status.st_nlink, memory);
   shmkit_listing *listing = look_around(SHMKIT_INFO_USUAL & ~SHMKIT_INFO_SET(SHMKIT_INFO_MEMFD));
   struct tally tally = tally_of(listing, is_unlinked);
@@ -353,11 +345,10 @@ int tell_rss(void) {
   int fd = scratch_open(size, true);
   const char *memory = scratch_map(fd, size);
   if (pipe2(hold, O_CLOEXEC) != 0) report_fatal("cannot make a pipe: %s", strerror(errno));
-  prose(
-      "Because each process's resident size counts the shared pages that it has touched as if they "
-      "were its own. Done just now: %d processes that map the same scratch memory of %s and read "
-      "all of it.",
-      PROCESSES, in_bytes(size));
+  prose("Because each process's resident size counts the shared pages that it has touched as if "
+        "they were its own. Done just now: %d processes that map the same scratch memory of %s and "
+        "read all of it.",
+        PROCESSES, in_bytes(size));
   for (unsigned i = 0; i < PROCESSES; i++) {
     children[i] = start_reader(memory, size, hold);
     uint64_t resident = resident_shared(children[i]);
@@ -369,8 +360,7 @@ int tell_rss(void) {
   (void)close(hold[1]);
   for (unsigned i = 0; i < PROCESSES; i++) (void)end_of(children[i]);
   prose("A segment's own figure is RSS in 'shmkit ls', which counts each page once. Of a process, "
-        "Pss "
-        "in /proc/PID/smaps_rollup divides shared pages among those who map them.");
+        "Pss in /proc/PID/smaps_rollup divides shared pages among those who map them.");
   (void)close(hold[0]);
   (void)close(fd);
   return EXIT_SUCCESS;

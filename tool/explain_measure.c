@@ -153,12 +153,10 @@ int tell_speed(void) {
   double read = measure(read_page, &shared, MANY, BATCHES);
   double mapped_once = measure(open_and_map, &shared, SOME, BATCHES);
   double read_once = measure(open_and_read, &shared, SOME, BATCHES);
-  prose(
-      "It is a file: on a tmpfs, whose pages are in memory. So is a file on a disk once it has "
-      "been "
-      "read: its pages are in the page cache, and a mapping of them is the same memory. What makes "
-      "a difference is how it is used: keep a mapping and work in place. Measured just now, "
-      "per access:");
+  prose("It is a file: on a tmpfs, whose pages are in memory. So is a file on a disk once it has "
+        "been read: its pages are in the page cache, and a mapping of them is the same memory. "
+        "What makes a difference is how it is used: keep a mapping and work in place. Measured "
+        "just now, per access:");
   tell_line("a word, in place, through a mapping that is kept", word);
   tell_line("4 KiB copied out of shared memory, mapping kept", copy);
   if (place != NULL) {
@@ -175,11 +173,10 @@ int tell_speed(void) {
     prose(
         "(No file on a disk to compare with: /var/tmp, /tmp and the current directory take none.)");
   }
-  prose(
-      "Here pread costs %.1f times what the copy from a kept mapping costs. For a single access %s "
-      "is cheaper, by %.1f times: mapping has a price, which only pays when it is used again.",
-      read / copy, mapped_once > read_once ? "open and read" : "open and map",
-      mapped_once > read_once ? mapped_once / read_once : read_once / mapped_once);
+  prose("Here pread costs %.1f times what the copy from a kept mapping costs. For a single access "
+        "%s is cheaper, by %.1f times: mapping has a price, which only pays when it is used again.",
+        read / copy, mapped_once > read_once ? "open and read" : "open and map",
+        mapped_once > read_once ? mapped_once / read_once : read_once / mapped_once);
   prose("These are a few milliseconds of measuring, one page, always in the cache. For all sizes, "
         "kinds, pipes and sockets, cold and warm: shmkit bench access.");
   end_subject(&shared);
@@ -192,19 +189,17 @@ int tell_loop(void) {
   double program = measure(run_program, NULL, 1, BATCHES);
   double once = measure(open_and_read, &shared, SOME, BATCHES);
   double place = measure(read_word, &shared, MANY, BATCHES);
-  prose(
-      "Because it measures starting the programs. A loop of the shell that runs a program for each "
-      "access pays for a new process each time, and the access is lost in that. Measured just "
-      "now:");
+  prose("Because it measures starting the programs. A loop of the shell that runs a program for "
+        "each access pays for a new process each time, and the access is lost in that. Measured "
+        "just now:");
   tell_line("starting 'true', a program that does nothing", program);
   tell_line("opening 4 KiB of shared memory, reading, closing", once);
   tell_line("a word in place, through a mapping that is kept", place);
-  prose(
-      "So in such a loop the access is %.2f%% of the time: were it free, or twice as slow, nobody "
-      "would see it. 1000 rounds take %s of which %s are accesses. In one process the same 1000 "
-      "accesses in place take %s.",
-      once * 100 / (program + once), in_time((program + once) * 1000), in_time(once * 1000),
-      in_time(place * 1000));
+  prose("So in such a loop the access is %.2f%% of the time: were it free, or twice as slow, "
+        "nobody would see it. 1000 rounds take %s of which %s are accesses. In one process the "
+        "same 1000 accesses in place take %s.",
+        once * 100 / (program + once), in_time((program + once) * 1000), in_time(once * 1000),
+        in_time(place * 1000));
   prose("'shmkit bench access' measures within processes, and shows the loop beside an empty "
         "program.");
   end_subject(&shared);

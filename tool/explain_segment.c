@@ -19,17 +19,15 @@ static void say_kind(const shmkit_info *info) {
             info->flags & SHMKIT_INFO_UNLINKED ? "what was the file" : "the file", name);
       break;
     case SHMKIT_INFO_SYSV:
-      prose(
-          "A System V segment with the identifier %ju and %s, in the memory of the kernel; ipcs -m "
-          "shows it.",
-          (uintmax_t)info->inode,
-          strncmp(info->name, "id=", 3) == 0 ? "no key (IPC_PRIVATE)"
-                                             : in_text("the key %s", name));
+      prose("A System V segment with the identifier %ju and %s, in the memory of the kernel; ipcs "
+            "-m shows it.",
+            (uintmax_t)info->inode,
+            strncmp(info->name, "id=", 3) == 0 ? "no key (IPC_PRIVATE)"
+                                               : in_text("the key %s", name));
       break;
     case SHMKIT_INFO_MEMFD:
       prose("A memfd called \"%s\": memory that its processes find by a descriptor, not by a name, "
-            "and "
-            "that is freed with the last of them.",
+            "and that is freed with the last of them.",
             name);
       break;
     case SHMKIT_INFO_SEMAPHORE:
@@ -177,15 +175,13 @@ static void say_removal(const shmkit_info *info) {
     return;
   }
   if (used) {
-    prose(
-        "Removing it would take the name away at once: its users keep the memory (%s) until they "
-        "let "
-        "go of it, and who comes later does not find it. 'shmkit rm' refuses that without --force.",
-        freed);
+    prose("Removing it would take the name away at once: its users keep the memory (%s) until they "
+          "let go of it, and who comes later does not find it. 'shmkit rm' refuses that without "
+          "--force.",
+          freed);
   } else {
     prose("Removing it would free %s at once, unless somebody has it open without mapping it "
-          "('shmkit "
-          "rm %s' asks the kernel).",
+          "('shmkit rm %s' asks the kernel).",
           freed, info->address);
   }
   if (!(info->flags & SHMKIT_INFO_MAY_REMOVE)) {

@@ -19,18 +19,17 @@ int tell_ipcs(void) {
   shmkit_listing *listing = look_around(0);
   struct tally posix = tally_of(listing, is_posix), sysv = tally_of(listing, is_sysv),
                memfd = tally_of(listing, is_memfd);
-  prose("Because ipcs knows System V alone: it reads /proc/sysvipc/shm. What shm_open makes "
-        "(POSIX) is "
-        "a file in /dev/shm, and what memfd_create makes is a file without a name. Here and now:");
+  prose(
+      "Because ipcs knows System V alone: it reads /proc/sysvipc/shm. What shm_open makes (POSIX) "
+      "is a file in /dev/shm, and what memfd_create makes is a file without a name. Here and now:");
   prose_line("System V  %10s  %6s   shown by ipcs -m", in_number(sysv.count, "segment"),
              in_bytes(sysv.bytes));
   prose_line("POSIX     %10s  %6s   ls -l /dev/shm, as far as they have a name",
              in_number(posix.count, "segment"), in_bytes(posix.bytes));
   prose_line("memfd     %10s  %6s   /proc/PID/maps of who maps them",
              in_number(memfd.count, "segment"), in_bytes(memfd.bytes));
-  prose(
-      "'shmkit ls' lists all of them. Also, System V segments belong to an IPC namespace and POSIX "
-      "ones to a mount namespace: a container sees its own (shmkit explain docker).");
+  prose("'shmkit ls' lists all of them. Also, System V segments belong to an IPC namespace and "
+        "POSIX ones to a mount namespace: a container sees its own (shmkit explain docker).");
   report_incomplete(listing);
   shmkit_listing_free(listing);
   return EXIT_SUCCESS;
@@ -58,15 +57,13 @@ int tell_dest(void) {
   shmkit_listing *listing = look_around(SHMKIT_INFO_SET(SHMKIT_INFO_SYSV));
   struct tally all = tally_of(listing, is_sysv), dest = tally_of(listing, is_dest),
                private = tally_of(listing, is_private);
-  prose(
-      "Programs with windows, through X11's shared memory extension (MIT-SHM): 1920 x 1080 pixels "
-      "of "
-      "4 bytes are %d bytes, one full picture of the screen. The program makes the segment without "
-      "a "
-      "key, it and the X server attach it, and then it marks it for removal at once: dest. Such a "
-      "segment goes by itself when the last of them detaches or is killed, so it cannot be leaked "
-      "and there is nothing to clear up. The last to use it is usually the X server.",
-      1920 * 1080 * 4);
+  prose("Programs with windows, through X11's shared memory extension (MIT-SHM): 1920 x 1080 "
+        "pixels of 4 bytes are %d bytes, one full picture of the screen. The program makes the "
+        "segment without a key, it and the X server attach it, and then it marks it for removal at "
+        "once: dest. Such a segment goes by itself when the last of them detaches or is killed, so "
+        "it cannot be leaked and there is nothing to clear up. The last to use it is usually the X "
+        "server.",
+        1920 * 1080 * 4);
   prose("Here there are now %s with status dest (%s), of %s of System V in all, %ju without a key.",
         in_number(dest.count, "segment"), in_bytes(dest.bytes), in_number(all.count, "segment"),
         (uintmax_t)private.count);
@@ -99,17 +96,14 @@ static bool is_on_tmpfs(int fd) {
 
 int tell_tmpfs(void) {
   int fd = scratch_open(1, false);
-  prose(
-      "Yes. shm_open(\"/x\") is open(\"/dev/shm/x\"): a POSIX segment is a file on a tmpfs, a file "
-      "system that keeps its files in memory (and swap), and ls, cp, chmod and rm work on it. "
-      "System "
-      "V segments, memfds and shared anonymous memory are files on a tmpfs of the kernel's own, "
-      "which is mounted nowhere.");
+  prose("Yes. shm_open(\"/x\") is open(\"/dev/shm/x\"): a POSIX segment is a file on a tmpfs, a "
+        "file system that keeps its files in memory (and swap), and ls, cp, chmod and rm work on "
+        "it. System V segments, memfds and shared anonymous memory are files on a tmpfs of the "
+        "kernel's own, which is mounted nowhere.");
   prose_line("/dev/shm                  %s", file_system_of("/dev/shm"));
   prose_line("a memfd, made just now    %s", is_on_tmpfs(fd) ? "a tmpfs, not mounted" : "no tmpfs");
-  prose(
-      "Nothing is written to a disk except as swap, and nothing survives a restart of the machine. "
-      "As for speed: shmkit explain speed.");
+  prose("Nothing is written to a disk except as swap, and nothing survives a restart of the "
+        "machine. As for speed: shmkit explain speed.");
   (void)close(fd);
   return EXIT_SUCCESS;
 }
@@ -140,21 +134,17 @@ static void tell_tally(const char *what, struct tally tally, const char *why) {
 int tell_leak(void) {
   shmkit_listing *listing =
       look_around(SHMKIT_INFO_SET(SHMKIT_INFO_POSIX) | SHMKIT_INFO_SET(SHMKIT_INFO_SYSV));
-  prose(
-      "A segment with a name stays when its processes end, also when they crash: until somebody "
-      "removes it or the machine restarts. One counts as leaked when nobody uses it and who made "
-      "it "
-      "has exited; as idle when nobody uses it and its maker runs or is not known (a POSIX segment "
-      "keeps no record of that, except those of shmkit). Here and now:");
+  prose("A segment with a name stays when its processes end, also when they crash: until somebody "
+        "removes it or the machine restarts. One counts as leaked when nobody uses it and who made "
+        "it has exited; as idle when nobody uses it and its maker runs or is not known (a POSIX "
+        "segment keeps no record of that, except those of shmkit). Here and now:");
   tell_tally("leaked", tally_of(listing, is_leaked), "nobody needs them");
   tell_tally("idle", tally_of(listing, is_idle), "nobody uses them now");
   tell_tally("used", tally_of(listing, is_used), "");
   tell_tally("unknown", tally_of(listing, is_unsure), "some process could not be looked at");
   prose("'shmkit gc' shows what would be removed and why; 'shmkit gc --apply' removes it, each "
-        "only if "
-        "the kernel confirms that nobody has it open; --idle takes in the second group. To leave "
-        "nothing "
-        "behind in the first place, make segments with the lifetime 'last'.");
+        "only if the kernel confirms that nobody has it open; --idle takes in the second group. To "
+        "leave nothing behind in the first place, make segments with the lifetime 'last'.");
   report_incomplete(listing);
   shmkit_listing_free(listing);
   return EXIT_SUCCESS;
@@ -164,10 +154,9 @@ int tell_nattch(void) {
   uint64_t segments = 0, attachments = 0, processes = 0;
   shmkit_listing *listing = look_around(SHMKIT_INFO_SET(SHMKIT_INFO_SYSV));
   prose("Not as many as nattch says: that counts attachments, and a process may attach a segment "
-        "several "
-        "times; a forked child attaches what its parent has. Other kinds have no count at all. "
-        "'shmkit "
-        "ls' looks into the address spaces of all processes: PROCS is processes, MAPS mappings.");
+        "several times; a forked child attaches what its parent has. Other kinds have no count at "
+        "all. 'shmkit ls' looks into the address spaces of all processes: PROCS is processes, MAPS "
+        "mappings.");
   for (size_t i = 0; i < shmkit_listing_count(listing); i++) {
     const shmkit_info *info = shmkit_listing_at(listing, i);
     if (info->attachments == SHMKIT_UNKNOWN || (info->flags & SHMKIT_INFO_ELSEWHERE)) continue;
@@ -190,12 +179,10 @@ static bool is_semaphore(const shmkit_info *info) {
 int tell_semaphores(void) {
   shmkit_listing *listing = look_around(SHMKIT_INFO_SET(SHMKIT_INFO_SEMAPHORE));
   struct tally all = tally_of(listing, is_semaphore), used = tally_of(listing, is_used);
-  prose(
-      "Named POSIX semaphores: sem_open(\"/x\") makes the file sem.x of a few bytes in /dev/shm "
-      "and "
-      "maps it. Removing one that is in use splits its users in two groups that no longer wait for "
-      "each other. Here there are now %s, of which %ju are mapped by somebody.",
-      in_number(all.count, "semaphore"), (uintmax_t)used.count);
+  prose("Named POSIX semaphores: sem_open(\"/x\") makes the file sem.x of a few bytes in /dev/shm "
+        "and maps it. Removing one that is in use splits its users in two groups that no longer "
+        "wait for each other. Here there are now %s, of which %ju are mapped by somebody.",
+        in_number(all.count, "semaphore"), (uintmax_t)used.count);
   prose(
       "'shmkit ls --kind semaphore' lists them; plain 'ls' and 'gc' leave them out. Do not confuse "
       "them with the semaphores of System V, which ipcs -s shows and which are no memory.");
@@ -215,22 +202,18 @@ int tell_lifetime(void) {
   struct tally all = tally_of(listing, is_posix), last = tally_of(listing, is_last),
                sysv = tally_of(listing, is_sysv), dest = tally_of(listing, is_dest),
                memfd = tally_of(listing, is_memfd);
-  prose_item(
-      "POSIX (%ju now): until its name is removed and the last process has let go of it; at the "
-      "latest until the machine, or its container, restarts.",
-      (uintmax_t)all.count);
-  prose_item(
-      "System V (%ju now, %ju marked for removal): until it is removed and the last process has "
-      "detached it; the same otherwise.",
-      (uintmax_t)sysv.count, (uintmax_t)dest.count);
-  prose_item(
-      "memfd (%ju now mapped): until the last descriptor and mapping are gone. It has no name, "
-      "so nothing is ever left behind.",
-      (uintmax_t)memfd.count);
-  prose_item(
-      "made by shmkit with the lifetime 'last' (%ju now): its name goes with its last user, also "
-      "when that one is killed; with 'creator': when its maker closes it.",
-      (uintmax_t)last.count);
+  prose_item("POSIX (%ju now): until its name is removed and the last process has let go of it; at "
+             "the latest until the machine, or its container, restarts.",
+             (uintmax_t)all.count);
+  prose_item("System V (%ju now, %ju marked for removal): until it is removed and the last process "
+             "has detached it; the same otherwise.",
+             (uintmax_t)sysv.count, (uintmax_t)dest.count);
+  prose_item("memfd (%ju now mapped): until the last descriptor and mapping are gone. It has no "
+             "name, so nothing is ever left behind.",
+             (uintmax_t)memfd.count);
+  prose_item("made by shmkit with the lifetime 'last' (%ju now): its name goes with its last user, "
+             "also when that one is killed; with 'creator': when its maker closes it.",
+             (uintmax_t)last.count);
   prose("A process that ends, however it does, takes its mappings with it and never the name.");
   report_incomplete(listing);
   shmkit_listing_free(listing);
@@ -286,11 +269,9 @@ int tell_removeipc(void) {
   bool logind = access("/run/systemd/seats", F_OK) == 0;
   bool lingers = access(in_text("/var/lib/systemd/linger/%s", user), F_OK) == 0;
   find_setting(value, source);
-  prose(
-      "Because of systemd's logind: with RemoveIPC=yes, its default, it removes all POSIX and "
-      "System V "
-      "memory of a user when the last session of that user ends, also what a service or a job left "
-      "running still uses. System users, root among them, are spared.");
+  prose("Because of systemd's logind: with RemoveIPC=yes, its default, it removes all POSIX and "
+        "System V memory of a user when the last session of that user ends, also what a service or "
+        "a job left running still uses. System users, root among them, are spared.");
   prose_line("logind on this machine   %s", logind ? "runs" : "does not run: nothing is removed");
   if (value[0] != '\0') {
     prose_line("RemoveIPC                %s, in %s", value, source);
@@ -302,8 +283,7 @@ int tell_removeipc(void) {
              : lingers        ? "lingers, so sessions do not end"
                               : "does not linger");
   prose("To keep them: RemoveIPC=no in /etc/systemd/logind.conf, or 'loginctl enable-linger USER', "
-        "or run "
-        "the service as a system user. A memfd has no name to be removed.");
+        "or run the service as a system user. A memfd has no name to be removed.");
   shmkit_listing_free(listing);
   return EXIT_SUCCESS;
 }
@@ -336,16 +316,13 @@ static void tell_firsts(const shmkit_limits *limits) {
 
 int tell_room(void) {
   shmkit_limits *limits = take_limits();
-  prose(
-      "As large as the tightest of several limits lets it be, and which one that is depends on the "
-      "kind. Those of memory do not refuse: they kill. Here and now a new segment can have at "
-      "most:");
+  prose("As large as the tightest of several limits lets it be, and which one that is depends on "
+        "the kind. Those of memory do not refuse: they kill. Here and now a new segment can have "
+        "at most:");
   tell_firsts(limits);
-  prose(
-      "'shmkit limits' shows all of them, and how to raise them. A size that ftruncate accepts "
-      "says "
-      "nothing, since it reserves nothing (shmkit explain sigbus); segments that shmkit makes have "
-      "their room reserved, and are refused before a limit that kills is reached.");
+  prose("'shmkit limits' shows all of them, and how to raise them. A size that ftruncate accepts "
+        "says nothing, since it reserves nothing (shmkit explain sigbus); segments that shmkit "
+        "makes have their room reserved, and are refused before a limit that kills is reached.");
   shmkit_limits_free(limits);
   return EXIT_SUCCESS;
 }
@@ -380,17 +357,14 @@ int tell_docker(void) {
   /* What the kernel numbers the first ones with. */
   const ino_t first_ipc = 0xEFFFFFFFU, first_user = 0xEFFFFFFDU, first_pid = 0xEFFFFFFCU;
   shmkit_limits *limits = take_limits();
-  prose_item(
-      "Its /dev/shm is its own, and small: 64 MiB unless it is started with --shm-size. Only POSIX "
-      "segments and semaphores count against it; System V and memfd do not.");
+  prose_item("Its /dev/shm is its own, and small: 64 MiB unless it is started with --shm-size. "
+             "Only POSIX segments and semaphores count against it; System V and memfd do not.");
   prose_item("System V segments and their limits are those of its IPC namespace (--ipc=host, or "
              "--ipc=container:NAME, to share them, and /dev/shm).");
-  prose_item(
-      "All of it counts against the container's memory limit, in the control group of who touches "
-      "a page first; beyond that, processes are killed.");
-  prose_item(
-      "PIDs inside are not those outside, so who maps a segment is only seen for processes of "
-      "the same container or from outside of it.");
+  prose_item("All of it counts against the container's memory limit, in the control group of who "
+             "touches a page first; beyond that, processes are killed.");
+  prose_item("PIDs inside are not those outside, so who maps a segment is only seen for processes "
+             "of the same container or from outside of it.");
   prose("Here, as this process sees it:");
   tell_limit("/dev/shm", limit_of(limits, "shm-bytes"));
   tell_limit("memory control group", limit_of(limits, "cgroup-memory"));

@@ -242,8 +242,7 @@ static void tell_size(const char *who, const shmkit_limit *limit) {
 static void tell_count(const char *who, const shmkit_limit *limit) {
   char *figures = figures_of(limit);
   prose("%ju more %s segments can be made and kept open here, however small: then the limit on the "
-        "%s "
-        "bites (%s), and %s.",
+        "%s bites (%s), and %s.",
         (uintmax_t)limit->free, who, limit->title, figures, limit->effect);
   free(figures);
 }
