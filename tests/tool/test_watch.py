@@ -120,7 +120,7 @@ def test_elements_of_a_type_are_shown_as_values(segment: Path) -> None:
 def test_strings_are_shown_as_text(segment: Path) -> None:
     with memory(segment) as bytes_:
         bytes_[5000:5006] = b"hello\0"
-        with Watcher(segment.name, "--strings", "-n", "1") as watcher:
+        with Watcher(segment.name, "-s", "-n", "1") as watcher:
             bytes_[5004:5005] = b"!"
             assert watcher.change() == '0x1388 "hello" -> "hell!"'
             assert watcher.wait() == 0
@@ -129,7 +129,7 @@ def test_strings_are_shown_as_text(segment: Path) -> None:
 def test_only_the_part_that_was_asked_for_is_watched(segment: Path) -> None:
     with (
         memory(segment) as bytes_,
-        Watcher(segment.name, "--offset", "16", "--length", "0x10", "-n", "1") as watcher,
+        Watcher(segment.name, "-o", "16", "--length", "0x10", "-n", "1") as watcher,
     ):
         bytes_[15:16] = bytes_[32:33] = b"\xee"
         bytes_[31:32] = b"\xdd"
