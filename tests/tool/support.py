@@ -77,8 +77,8 @@ _ALONE = (*_SHELL, "--pid", "--fork", "--mount-proc")
 
 
 def inside(commands: str, *arguments: str, alone: bool = False) -> Result:
-    """The command in mount and IPC namespaces of its own, after these commands of the shell; `alone`:
-    where it sees no other processes, which have segments of their own."""
+    """The command in mount and IPC namespaces of its own, after these commands of the shell.
+    `alone`: where it sees no other processes, which have segments of their own."""
     unshare = _ALONE if alone else _SHELL
     if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode != 0:
         pytest.skip("mounting in a namespace is not permitted")
