@@ -12,10 +12,15 @@
 #include "report.h"
 
 char *text_format(const char *format, ...) {
-  char *text = NULL;
+  /* Most are short, and vasprintf allocates twice. */
+  char brief[64], *text = NULL;
   va_list arguments;
   va_start(arguments, format);
-  int length = vasprintf(&text, format, arguments);
+  int length = vsnprintf(brief, sizeof brief, format, arguments);
+  va_end(arguments);
+  if (length >= 0 && (size_t)length < sizeof brief) return must(strdup(brief));
+  va_start(arguments, format);
+  length = vasprintf(&text, format, arguments);
   va_end(arguments);
   return must(length < 0 ? NULL : text);
 }
