@@ -137,10 +137,11 @@ static void print_json(const shmkit_listing *listing, const struct totals *total
   json_add_bool(document, "applied", apply);
   json_add_count(document, "bytes", totals->bytes);
   json_add_count(document, "freed", totals->freed);
+  json_begin(document, "segments");
   for (size_t i = 0; i < totals->count; i++) {
-    listing_json_add(document, shmkit_listing_at(listing, i));
+    json_item(info_json(shmkit_listing_at(listing, i)), i == 0);
   }
-  json_print(document);
+  json_end();
 }
 
 static void print_table(const shmkit_listing *listing, const struct request *request, bool apply) {

@@ -152,10 +152,5 @@ json *listing_json(const shmkit_listing *listing) {
   json_add_time(document, "time", shmkit_listing_time(listing));
   json_add_bool(document, "complete", shmkit_listing_complete(listing));
   json_add_count(document, "unreadable", shmkit_listing_unreadable(listing));
-  json_add(document, "segments", json_new_array());
   return document;
-}
-
-void listing_json_add(json *document, const shmkit_info *info) {
-  json_append(json_object_object_get(document, "segments"), info_json(info));
 }

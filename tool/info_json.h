@@ -9,9 +9,8 @@
 
 json *info_json(const shmkit_info *info);
 
-/* A document about a listing: "time", "complete", "unreadable", and an empty array "segments". */
+/* The head of a document about a listing: "time", "complete", "unreadable". "segments" is left to be
+ * added, or to be printed after it with json_begin. */
 json *listing_json(const shmkit_listing *listing);
-/* A segment into it. */
-void listing_json_add(json *document, const shmkit_info *info);
 
 #endif

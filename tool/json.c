@@ -27,8 +27,13 @@ json *json_new_document(void) {
   return document;
 }
 
+static void add(json *object, const char *key, json *value, unsigned how) {
+  how |= JSON_C_OBJECT_ADD_KEY_IS_NEW;
+  if (json_object_object_add_ex(object, key, value, how) != 0) must(NULL);
+}
+
 void json_add(json *object, const char *key, json *value) {
-  if (json_object_object_add(object, key, value) != 0) must(NULL);
+  add(object, key, value, JSON_C_OBJECT_KEY_IS_CONSTANT);
 }
 
 void json_append(json *array, json *value) {
@@ -61,9 +66,9 @@ void json_add_real(json *object, const char *key, double value) {
 
 /* "key" and "suffix" as one key. */
 static void add_as(json *object, const char *key, const char *suffix, json *value) {
-  char *joined = text_format("%s%s", key, suffix);
-  json_add(object, joined, value);
-  free(joined);
+  char joined[64];
+  (void)snprintf(joined, sizeof joined, "%s%s", key, suffix);
+  add(object, joined, value, 0);
 }
 
 /* ---- Text ----------------------------------------------------------------------------------- */
@@ -102,15 +107,25 @@ void json_add_text(json *object, const char *key, const char *text) {
 
 /* ---- Times ---------------------------------------------------------------------------------- */
 
-static json *rfc3339(int64_t time) {
-  const int64_t second = 1000000000;
-  char date[64], text[80];
-  /* Before 1970 the fraction still counts upwards. */
-  int64_t fraction = time % second < 0 ? time % second + second : time % second;
-  time_t seconds = (time_t)((time - fraction) / second);
+/* Times are often of one second, whose date is kept. */
+static const char *date_of(time_t seconds) {
+  static char date[64];
+  static time_t latest;
   struct tm utc;
+  if (seconds == latest && *date != '\0') return date;
   if (gmtime_r(&seconds, &utc) == NULL) return NULL;
   (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
+  latest = seconds;
+  return date;
+}
+
+static json *rfc3339(int64_t time) {
+  const int64_t second = 1000000000;
+  char text[80];
+  /* Before 1970 the fraction still counts upwards. */
+  int64_t fraction = time % second < 0 ? time % second + second : time % second;
+  const char *date = date_of((time_t)((time - fraction) / second));
+  if (date == NULL) return NULL;
   (void)snprintf(text, sizeof text, "%s.%09" PRId64 "Z", date, fraction);
   return must(json_object_new_string(text));
 }
@@ -131,7 +146,33 @@ void json_print(json *document) {
         JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
+static const int plain = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+
 void json_print_line(json *document) {
-  print(document, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+  print(document, plain);
   (void)fflush(stdout);
+}
+
+static const char *text_of(json *value, size_t *length) {
+  return must((void *)(uintptr_t)json_object_to_json_string_length(value, plain, length));
+}
+
+void json_begin(json *document, const char *key) {
+  size_t length = 0;
+  const char *text = text_of(document, &length);
+  /* All but the brace that ends it. */
+  (void)printf("%.*s,\"%s\":[", (int)length - 1, text, key);
+  (void)json_object_put(document);
+}
+
+void json_item(json *item, bool first) {
+  size_t length = 0;
+  const char *text = text_of(item, &length);
+  (void)fputs(first ? "\n" : ",\n", stdout);
+  (void)fwrite(text, 1, length, stdout);
+  (void)json_object_put(item);
+}
+
+void json_end(void) {
+  (void)puts("]}");
 }

@@ -21,6 +21,7 @@ json *json_new_array(void);
 /* An object with "version". */
 json *json_new_document(void);
 
+/* A member that `object` does not have yet. `key` is not copied: a literal. So with all below. */
 void json_add(json *object, const char *key, json *value);
 void json_append(json *array, json *value);
 
@@ -41,5 +42,11 @@ void json_add_time(json *object, const char *key, int64_t time);
 void json_print(json *document);
 /* In one line, and at once: for a stream of documents. */
 void json_print_line(json *document);
+
+/* A document with a long array, which is not in memory as a whole: `document` without the array, of
+ * which it has the other members, at least one; then the items, each in a line of its own. */
+void json_begin(json *document, const char *key);
+void json_item(json *item, bool first);
+void json_end(void);
 
 #endif

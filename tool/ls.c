@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* shmkit ls: what exists. */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "table.h"
 
 enum { KEY_NO_HEADINGS = 256, KEY_SORT, KEY_RAW, KEY_PID };
+enum { OUTPUT_BUFFER = 1 << 16 };
 
 static const struct argp_option options[] = {
     {"kind", 'k', "KIND,...", 0, "Only these kinds", 0},
@@ -135,13 +137,24 @@ static bool hides_names(const shmkit_info *const *infos, size_t count) {
 
 static void print_json(const shmkit_listing *listing, const shmkit_info *const *infos,
                        size_t count) {
-  json *document = listing_json(listing);
-  for (size_t i = 0; i < count; i++) listing_json_add(document, infos[i]);
-  json_print(document);
+  json_begin(listing_json(listing), "segments");
+  for (size_t i = 0; i < count; i++) json_item(info_json(infos[i]), i == 0);
+  json_end();
+}
+
+/* Creators take half of a listing's system calls. */
+static bool needs_creators(const struct request *request) {
+  const struct column *creator = column_find(NULL, "", "CREATOR");
+  bool needed = request->as_json || request->sort == creator;
+  for (size_t i = 0; i < request->columns.count; i++) {
+    needed |= request->columns.chosen[i] == creator;
+  }
+  return needed;
 }
 
 static int list(struct request *request) {
   shmkit_listing *listing = NULL;
+  if (!needs_creators(request)) request->listing.flags |= SHMKIT_LISTING_NO_CREATORS;
   shmkit_status status = shmkit_listing_take(&request->listing, &listing);
   if (status != 0) return report_failure(status);
   size_t count = 0;
@@ -166,6 +179,8 @@ static int run(int argc, char **argv) {
   columns_choose(NULL, "", "ADDRESS,KIND,OWNER,MODE,SIZE,RSS,PROCS,MAPS,AGE,STATE,CREATOR",
                  &request.columns);
   argp_parse(&argp, argc, argv, 0, NULL, &request);
+  /* All at once also to a terminal: it may be many lines. */
+  (void)setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER);
   if (request.pid != 0 && kill((pid_t)request.pid, 0) != 0 && errno == ESRCH) {
     report("there is no process %jd", (intmax_t)request.pid);
     return EXIT_NOT_FOUND;

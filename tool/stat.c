@@ -275,7 +275,7 @@ static void show(const shmkit_info *info, const shmkit_listing *listing,
 
 /* What has been looked at so far. */
 struct outcome {
-  json *document;
+  json *document, *segments;
   size_t shown;
   shmkit_listing *incomplete;
 };
@@ -283,7 +283,7 @@ struct outcome {
 static void add_json(struct outcome *outcome, const shmkit_listing *listing) {
   if (outcome->document == NULL) outcome->document = listing_json(listing);
   for (size_t i = 0; i < shmkit_listing_count(listing); i++) {
-    listing_json_add(outcome->document, shmkit_listing_at(listing, i));
+    json_append(outcome->segments, info_json(shmkit_listing_at(listing, i)));
   }
 }
 
@@ -312,18 +312,25 @@ static int look(const struct request *request, const char *address, struct outco
   return EXIT_SUCCESS;
 }
 
+/* Only now is it known whether all was found out. */
 static void print_json(struct outcome *outcome) {
-  if (outcome->document == NULL) {
-    outcome->document = json_new_document();
-    json_add(outcome->document, "segments", json_new_array());
+  json *document = outcome->document;
+  if (document == NULL) {
+    document = json_new_document();
+    json_add_bool(document, "complete", true);
   }
-  json_add_bool(outcome->document, "complete", outcome->incomplete == NULL);
-  json_print(outcome->document);
+  (void)json_object_set_boolean(json_object_object_get(document, "complete"),
+                                outcome->incomplete == NULL);
+  json_begin(document, "segments");
+  for (size_t i = 0; i < json_object_array_length(outcome->segments); i++) {
+    json_item(json_object_get(json_object_array_get_idx(outcome->segments, i)), i == 0);
+  }
+  json_end();
 }
 
 static int run(int argc, char **argv) {
   struct request request = {.count = 0};
-  struct outcome outcome = {.shown = 0};
+  struct outcome outcome = {.segments = json_new_array()};
   int status = -1;
   argp_parse(&argp, argc, argv, 0, NULL, &request);
   for (size_t i = 0; i < request.count; i++) {
@@ -331,6 +338,7 @@ static int run(int argc, char **argv) {
   }
   if (request.as_json) print_json(&outcome);
   if (outcome.incomplete != NULL) report_incomplete(outcome.incomplete);
+  (void)json_object_put(outcome.segments);
   shmkit_listing_free(outcome.incomplete);
   return status;
 }

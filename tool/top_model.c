@@ -366,7 +366,7 @@ size_t top_summary(const struct top_model *model, char *lines[TOP_SUMMARY_LINES]
 
 json *top_json(const struct top_model *model) {
   static const char *const changes[] = {[TOP_SAME] = NULL, [TOP_NEW] = "new", [TOP_GONE] = "gone"};
-  json *document = listing_json(model->listing);
+  json *document = listing_json(model->listing), *segments = json_new_array();
   json_add_integer(document, "look_ns", model->took);
   for (size_t i = 0; i < model->shown_count; i++) {
     const struct top_row *row = model->shown[i];
@@ -375,7 +375,8 @@ json *top_json(const struct top_model *model) {
     json_add_text(object, "change", changes[row->change]);
     json_add_count(object, "mappers_came", row->came);
     json_add_count(object, "mappers_left", row->left);
-    json_append(json_object_object_get(document, "segments"), object);
+    json_append(segments, object);
   }
+  json_add(document, "segments", segments);
   return document;
 }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import mmap
 import os
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import support
-from support import found, holder, on_a_terminal, run, system_v
+from support import found, holder, inside, on_a_terminal, run, system_v
 
 DEFAULT = "ADDRESS KIND OWNER MODE SIZE RSS PROCS MAPS AGE STATE CREATOR".split()
 
@@ -153,6 +154,37 @@ def test_a_name_of_255_bytes_is_shown_whole(name: str) -> None:
         path.unlink()
 
 
+def test_a_long_name_is_quoted_whole(name: str) -> None:
+    path = support.SHM / (name + " " * 100)
+    path.write_bytes(b"x")
+    try:
+        assert f"'posix:/{path.name}'" in run("ls", "-k", "posix").out
+    finally:
+        path.unlink()
+
+
+@pytest.mark.parametrize("more", [(), ("--noheadings",)])
+@pytest.mark.parametrize("columns", ["address,size,mode,reason", "size,links", "kind,name,procs"])
+def test_a_name_that_is_not_ascii_changes_no_other_line(
+    columns: str, more: tuple[str, ...]
+) -> None:
+    make = "mount -t tmpfs none /dev/shm; : >/dev/shm/long-name; truncate -s 5M '/dev/shm/a b'"
+    arguments = ("ls", "-k", "posix", "-o", columns, *more)
+    plain = inside(make, *arguments).out.splitlines()
+    mixed = inside(f"{make}; : >/dev/shm/zürich", *arguments).out.splitlines()
+    assert len(plain) == 3 - len(more)
+    assert (mixed[:-1], len(mixed)) == (plain, len(plain) + 1)
+
+
+def test_what_is_not_asked_for_changes_no_state(segment: Path) -> None:
+    address = f"posix:/{segment.name}"
+    alone = row(address, "-o", "address,state,reason")
+    assert alone[1] in ("idle", "unknown")
+    assert row(address, "-o", "address,state,reason,creator")[:-1] == alone
+    with holder(segment):
+        assert row(address, "-o", "address,state")[1] == "used"
+
+
 def test_raw_has_a_word_for_each_column(name: str) -> None:
     path = support.SHM / f"{name} a\nb"
     path.write_bytes(b"x")
@@ -188,6 +220,12 @@ def test_json_has_numbers_times_and_null_for_unknown(segment: Path) -> None:
     assert info["modified_ns"] == status.st_mtime_ns
     assert (info["attachments"], info["creator"]["pid"], info["seals"]) == (None, None, None)
     assert info["mappers"] == []
+
+
+def test_json_has_a_line_for_each_segment(segment: Path) -> None:
+    lines = run("ls", "--json").out.splitlines()
+    (line,) = [line for line in lines[1:-1] if segment.name in line]
+    assert json.loads(line.removesuffix(","))["name"] == segment.name
 
 
 def test_an_incomplete_look_says_so_on_standard_error_only() -> None:
