@@ -31,13 +31,6 @@ def segment(name: str) -> Iterator[Path]:
     path.unlink(missing_ok=True)
 
 
-@pytest.fixture
-def own_place() -> None:
-    """support.in_own_place works here."""
-    if not support.can_have_own_place():
-        pytest.skip("mounting in a namespace is not permitted")
-
-
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     prefix = os.fsencode(support.PREFIX)

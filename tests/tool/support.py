@@ -72,19 +72,6 @@ def run(
     return Result(done.returncode, out, err)
 
 
-_SHELL = ("unshare", "--mount", "--ipc", *([] if os.geteuid() == 0 else ["--map-root-user"]))
-_ALONE = (*_SHELL, "--pid", "--fork", "--mount-proc")
-
-
-def inside(commands: str, *arguments: str, alone: bool = False) -> Result:
-    """The command in mount and IPC namespaces of its own, after these commands of the shell.
-    `alone`: where it sees no other processes, which have segments of their own."""
-    unshare = _ALONE if alone else _SHELL
-    if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode != 0:
-        pytest.skip("mounting in a namespace is not permitted")
-    return run(*arguments, around=(*unshare, "sh", "-ec", f'{commands}\n"$@"', "sh"))
-
-
 def on_a_terminal(*arguments: str, environment: dict[str, str] | None = None) -> str:
     """What the command writes to a terminal 200 columns wide."""
     master, slave = pty.openpty()
@@ -193,19 +180,24 @@ IS_ROOT = os.geteuid() == 0
 # As an ordinary user, whoever runs the tests.
 AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if IS_ROOT else ()
 
-_OWN_PLACE = 'mount -t tmpfs tmpfs /dev/shm && eval "$0" && exec "$@"'
+_OWN_PLACE = 'mount -t tmpfs tmpfs /dev/shm\neval "$0"\n"$@"'
 
 
-def in_own_place(script: str) -> tuple[str, ...]:
+def in_own_place(script: str, *, alone: bool = False) -> tuple[str, ...]:
     """What runs a command in mount and IPC namespaces of its own, with an empty /dev/shm, after a
-    shell script."""
+    shell script, whose traps are heeded; the test is skipped where that is not permitted. `alone`:
+    it sees no other processes either, which have segments of their own."""
     users = () if IS_ROOT else ("--map-root-user",)
-    return ("unshare", *users, "--mount", "--ipc", "sh", "-c", _OWN_PLACE, script)
+    processes = ("--pid", "--fork", "--mount-proc") if alone else ()
+    around = ("unshare", *users, "--mount", "--ipc", *processes, "sh", "-ec", _OWN_PLACE)
+    if subprocess.run([*around, ":", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting in a namespace is not permitted")
+    return (*around, script)
 
 
-def can_have_own_place() -> bool:
-    done = subprocess.run([*in_own_place(":"), "true"], capture_output=True, check=False)
-    return done.returncode == 0
+def run_in_own_place(script: str, *arguments: str, alone: bool = False) -> Result:
+    """The command to its end, there."""
+    return run(*arguments, around=in_own_place(script, alone=alone))
 
 
 def make_as_nobody(name: str) -> Path:

@@ -210,7 +210,7 @@ def test_without_permission_there_is_one_clear_sentence(tmp_path: Path) -> None:
 # ---- No room -------------------------------------------------------------------------------------
 
 
-def test_no_room_is_a_message_with_the_limit_and_leaves_nothing(own_place: None) -> None:
+def test_no_room_is_a_message_with_the_limit_and_leaves_nothing() -> None:
     script = "mount -t tmpfs -o size=256k tmpfs /dev/shm"
     around = (*in_own_place(script), "sh", "-c", '"$@"; echo "$?"; ls -A /dev/shm', "sh")
     result = run("create", "x", "1M", around=around)
@@ -219,7 +219,7 @@ def test_no_room_is_a_message_with_the_limit_and_leaves_nothing(own_place: None)
     assert run("create", "x", "1M", "--sparse", around=around).rows == [["0"], ["x"]]
 
 
-def test_what_cannot_be_created_cannot_exist(own_place: None) -> None:
+def test_what_cannot_be_created_cannot_exist() -> None:
     around = in_own_place("mount -t tmpfs -o ro tmpfs /dev/shm")
     result = run("create", "x", "4096", around=around)
     assert (result.status, result.out) == (1, "")

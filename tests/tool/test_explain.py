@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import SHM, Result, holder, inside, run, system_v, unique_name
+from support import SHM, Result, holder, run, run_in_own_place, system_v, unique_name
 
 # What is there is somebody else's as well: exact figures need a place of one's own.
 EMPTY = "mount -t tmpfs -o size=64m none /dev/shm"
@@ -85,7 +85,7 @@ def test_what_is_neither_topic_nor_segment_is_not_found() -> None:
 
 def test_ipcs_is_answered_with_what_it_shows_and_what_it_does_not() -> None:
     files = "head -c 4096 /dev/zero | tee /dev/shm/a >/dev/shm/b; ipcmk -M 8192 >/dev/null"
-    text = flat(inside(f"{EMPTY}; {files}", "explain", "ipcs", alone=True))
+    text = flat(run_in_own_place(f"{EMPTY}; {files}", "explain", "ipcs", alone=True))
     assert "System V 1 segment 8K shown by ipcs" in text
     assert "POSIX 2 segments 8K" in text
 
@@ -104,17 +104,17 @@ subprocess.run(sys.argv[1:], check=True)
 
 def test_dest_is_answered_with_the_segments_that_have_it_and_who_made_them() -> None:
     command = ("explain", "dest")
-    result = inside(f"set -- '{sys.executable}' -c '{DEST}' \"$@\"", *command)
+    result = run_in_own_place(f"set -- '{sys.executable}' -c '{DEST}' \"$@\"", *command)
     text = flat(result)
     identifier = text.split()[0]
     assert "there are now 1 segment with status dest (7.9M)" in text
     assert re.search(rf"sysv:id={identifier} 7.9M made by \d+ \(python3.*\);", text)
-    assert "0 segments with status dest" in flat(inside("true", *command))
+    assert "0 segments with status dest" in flat(run_in_own_place("true", *command))
 
 
 def test_leak_counts_what_nobody_uses() -> None:
     create = 'import shmkit; shmkit.create("left", 8192).close()'
-    text = flat(inside(f"{EMPTY}; '{sys.executable}' -c '{create}'", "explain", "leak"))
+    text = flat(run_in_own_place(f"{EMPTY}; '{sys.executable}' -c '{create}'", "explain", "leak"))
     counts = re.findall(r"(leaked|idle|used|unknown) (\d+) segments? (\w+) in memory", text)
     assert sorted(count for _, count, _ in counts) == ["0", "0", "0", "1"]
     (state,) = [state for state, count, size in counts if (count, size) == ("1", "8K")]
@@ -124,26 +124,30 @@ def test_leak_counts_what_nobody_uses() -> None:
 
 def test_nattch_tells_attachments_from_processes() -> None:
     twice = DEST.replace("libc.shmctl(identifier, 0, None)", "libc.shmat(identifier, None, 0)")
-    text = flat(inside(f"set -- '{sys.executable}' -c '{twice}' \"$@\"", "explain", "nattch"))
+    text = flat(
+        run_in_own_place(f"set -- '{sys.executable}' -c '{twice}' \"$@\"", "explain", "nattch")
+    )
     assert "1 segment of System V, with 2 attachments (nattch) by 1 process" in text
 
 
 def test_semaphores_and_lifetimes_are_counted() -> None:
-    assert "0 semaphores" in flat(inside(EMPTY, "explain", "semaphores", alone=True))
+    assert "0 semaphores" in flat(run_in_own_place(EMPTY, "explain", "semaphores", alone=True))
     files = "head -c 32 /dev/zero >/dev/shm/sem.x; : >/dev/shm/last; chmod +t /dev/shm/last"
     assert "now 1 semaphore," in flat(
-        inside(f"{EMPTY}; {files}", "explain", "semaphores", alone=True)
+        run_in_own_place(f"{EMPTY}; {files}", "explain", "semaphores", alone=True)
     )
-    assert "'last' (1 now)" in flat(inside(f"{EMPTY}; {files}", "explain", "lifetime", alone=True))
+    assert "'last' (1 now)" in flat(
+        run_in_own_place(f"{EMPTY}; {files}", "explain", "lifetime", alone=True)
+    )
 
 
 # ---- This machine --------------------------------------------------------------------------------
 
 
 def test_room_and_docker_have_this_places_own_figures() -> None:
-    text = flat(inside(EMPTY, "explain", "room"))
+    text = flat(run_in_own_place(EMPTY, "explain", "room"))
     assert "POSIX: 64M. The limit on the size of /dev/shm comes first" in text
-    text = flat(inside(EMPTY, "explain", "docker"))
+    text = flat(run_in_own_place(EMPTY, "explain", "docker"))
     assert "/dev/shm 64M, 64M free (a container's usual 64 MiB)" in text
     assert "IPC namespace one of its own" in text
 
@@ -152,10 +156,12 @@ def test_removeipc_is_answered_with_the_setting_that_holds() -> None:
     own = "mount -t tmpfs none /etc/systemd; echo RemoveIPC=no >/etc/systemd/logind.conf"
     if not Path("/etc/systemd").is_dir():
         pytest.skip("this machine has no systemd")
-    assert "no, in /etc/systemd/logind.conf" in flat(inside(own, "explain", "removeipc"))
+    assert "no, in /etc/systemd/logind.conf" in flat(run_in_own_place(own, "explain", "removeipc"))
     own += "; mkdir /etc/systemd/logind.conf.d"
     own += "; echo ' RemoveIPC = yes' >/etc/systemd/logind.conf.d/x.conf"
-    assert "yes, in /etc/systemd/logind.conf.d/x.conf" in flat(inside(own, "explain", "removeipc"))
+    assert "yes, in /etc/systemd/logind.conf.d/x.conf" in flat(
+        run_in_own_place(own, "explain", "removeipc")
+    )
 
 
 # ---- Tried out -----------------------------------------------------------------------------------
@@ -172,7 +178,7 @@ PLACES = {
 @pytest.mark.parametrize("place", PLACES)
 def test_echo_is_reproduced_wherever_this_runs(place: str) -> None:
     page = mmap.PAGESIZE
-    text = flat(inside(PLACES[place], "explain", "echo"))
+    text = flat(run_in_own_place(PLACES[place], "explain", "echo"))
     (figures,) = re.findall(FIGURES, text)
     assert tuple(map(int, figures)) == (page, page + 6, page)
     assert f"cat S: {page + 6} bytes; {page} NUL bytes" in text
@@ -184,7 +190,7 @@ def test_echo_is_reproduced_wherever_this_runs(place: str) -> None:
 def test_trying_things_out_leaves_nothing_in_dev_shm() -> None:
     for topic in ("echo", "sigbus", "size", "mtime", "rss", "unlink", "speed", "loop", "tmpfs"):
         show = f"{EMPTY}; trap 'ls -A /dev/shm | sed s/^/left:/ >&2' EXIT"
-        result = inside(show, "explain", topic)
+        result = run_in_own_place(show, "explain", topic)
         assert result.status == 0
         assert "left:" not in result.err
 
@@ -208,7 +214,7 @@ def test_nothing_is_left_when_it_is_killed_half_way(signal: str, tmp_path: Path)
     (tmp_path / "cat").chmod(0o755)
     show = f"export KILL_BY={signal}; {EMPTY}; trap 'echo $? >&2; ls -A /dev/shm >&2' EXIT"
     show += f'; set -- env PATH={tmp_path}:$PATH "$@"'
-    result = inside(show, "explain", "echo")
+    result = run_in_own_place(show, "explain", "echo")
     numbers = {"KILL": 9, "INT": 2, "TERM": 15}
     assert result.err.split()[-1] == str(128 + numbers[signal])
 

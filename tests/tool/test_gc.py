@@ -172,16 +172,16 @@ def test_an_incomplete_look_is_told_apart_from_what_is_removed(leaked: Path) -> 
     assert said != result.json["complete"]
 
 
-def test_everything_goes_in_a_place_of_its_own(own_place: None) -> None:
+def test_everything_goes_in_a_place_of_its_own() -> None:
     script = "echo x >/dev/shm/a; echo x >/dev/shm/b; ipcmk -M 5000 >/dev/null"
-    result = run("gc", "--apply", "--idle", around=support.in_own_place(script))
+    result = support.run_in_own_place(script, "gc", "--apply", "--idle")
     assert result.status == 0
     assert "3 removed, 8K freed; 0 kept, 0 failed" in result.err
 
 
-def test_what_cannot_be_removed_is_a_failure(own_place: None) -> None:
+def test_what_cannot_be_removed_is_a_failure() -> None:
     script = "echo x >/dev/shm/a && mount -o remount,bind,ro /dev/shm"
-    result = run("gc", "--apply", "--idle", around=support.in_own_place(script))
+    result = support.run_in_own_place(script, "gc", "--apply", "--idle")
     assert result.status == 1
     assert "failed" in result.rows[1]
     assert "Read-only file system" in result.out

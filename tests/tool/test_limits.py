@@ -8,7 +8,7 @@ import resource
 from typing import Any
 
 import pytest
-from support import Result, inside, run
+from support import Result, run, run_in_own_place
 
 USUAL = "LIMIT SIZE USED FREE USE% FOR SOURCE".split()
 SMALL = "mount -t tmpfs -o size=64m,nr_inodes=20 none /dev/shm"
@@ -43,7 +43,7 @@ def test_figures_are_those_of_the_system() -> None:
 
 
 def test_a_containers_64_mib_are_said_to_bite_posix_segments_first() -> None:
-    result = inside(f"{SMALL}; head -c 1m /dev/zero >/dev/shm/x", "limits")
+    result = run_in_own_place(f"{SMALL}; head -c 1m /dev/zero >/dev/shm/x", "limits")
     assert result.status == 0
     text = sentences(result)
     assert "A new POSIX segment can have 63M at most: the limit on the size of /dev/shm" in text
@@ -54,7 +54,7 @@ def test_a_containers_64_mib_are_said_to_bite_posix_segments_first() -> None:
 
 
 def test_a_full_dev_shm_is_said_to_be() -> None:
-    result = inside(f"{SMALL}; head -c 64m /dev/zero >/dev/shm/x", "limits")
+    result = run_in_own_place(f"{SMALL}; head -c 64m /dev/zero >/dev/shm/x", "limits")
     assert "No POSIX segment can be made: nothing is left of the size of /dev/shm" in sentences(
         result
     )
@@ -62,13 +62,13 @@ def test_a_full_dev_shm_is_said_to_be() -> None:
 
 
 def test_a_read_only_dev_shm_is_said_to_be() -> None:
-    result = inside(f"{SMALL}; mount -o remount,ro /dev/shm", "limits")
+    result = run_in_own_place(f"{SMALL}; mount -o remount,ro /dev/shm", "limits")
     assert "No POSIX segment can be made" in sentences(result)
     assert "mounted read-only" in sentences(result)
 
 
 def test_each_kind_has_the_limit_that_it_meets_first() -> None:
-    result = inside(f"{SMALL}; ulimit -f 2048", "limits", "--json")
+    result = run_in_own_place(f"{SMALL}; ulimit -f 2048", "limits", "--json")
     first = result.json["first"]
     file_size = limit(result, "rlimit-fsize")
     assert file_size["limit"] in (2048 * 512, 2048 * 1024)
@@ -76,19 +76,23 @@ def test_each_kind_has_the_limit_that_it_meets_first() -> None:
     assert first["posix"]["tightest"]["name"] == "rlimit-fsize"
     assert first["posix"]["scarcest"] == {"name": "shm-inodes", "free": 19}
     assert first["sysv"]["tightest"]["name"] != "rlimit-fsize"
-    text = sentences(inside(f"{SMALL}; ulimit -f 2048", "limits"))
+    text = sentences(run_in_own_place(f"{SMALL}; ulimit -f 2048", "limits"))
     assert "A new POSIX or memfd segment can have" in text
 
 
 def test_no_limit_is_told_apart_from_unknown() -> None:
     unlimited = "ulimit -v unlimited; mount -t tmpfs -o size=0,nr_inodes=0 none /dev/shm"
-    result = inside(unlimited, "limits", "--json")
+    result = run_in_own_place(unlimited, "limits", "--json")
     bytes_ = limit(result, "shm-bytes")
     assert (bytes_["unlimited"], bytes_["limit"], bytes_["free"]) == (True, None, None)
-    hidden = inside("mount -t tmpfs none /proc", "limits", "--json")
+    hidden = run_in_own_place("mount -t tmpfs none /proc", "limits", "--json")
     memory = limit(hidden, "memory")
     assert (memory["unlimited"], memory["limit"], memory["free"]) == (False, None, None)
-    row = next(each for each in inside(unlimited, "limits").out.splitlines() if "/dev/shm" in each)
+    row = next(
+        each
+        for each in run_in_own_place(unlimited, "limits").out.splitlines()
+        if "/dev/shm" in each
+    )
     assert row.split()[3:7] == ["unlimited", "-", "unlimited", "-"]
 
 

@@ -9,12 +9,7 @@ import subprocess
 
 import pytest
 import support
-from support import run
-
-
-def commands() -> list[str]:
-    text = run("--help").out.partition("Commands:\n")[2]
-    return re.findall(r"^  (\w+) ", text, re.MULTILINE)
+from support import commands, run
 
 
 def test_help_lists_the_commands_and_goes_to_standard_output() -> None:

@@ -187,9 +187,9 @@ def test_an_ordinary_user_does_not_rob_whom_he_cannot_see(name: str) -> None:
         path.unlink()
 
 
-def test_a_read_only_file_system_is_named(own_place: None) -> None:
+def test_a_read_only_file_system_is_named() -> None:
     script = "echo x >/dev/shm/frames && mount -o remount,bind,ro /dev/shm"
-    result = run("rm", "--force", "frames", around=support.in_own_place(script))
+    result = support.run_in_own_place(script, "rm", "--force", "frames")
     assert result.status == 1
     assert "Read-only file system" in result.err
 

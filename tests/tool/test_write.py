@@ -264,7 +264,7 @@ def test_what_makes_no_sense_is_refused(wrong: tuple[str, ...]) -> None:
 AFTERWARDS = ("sh", "-c", '"$@"; echo "$?"; stat -c %s /dev/shm/x', "sh")
 
 
-def test_a_sparse_segment_without_room_is_a_message_not_a_signal(own_place: None) -> None:
+def test_a_sparse_segment_without_room_is_a_message_not_a_signal() -> None:
     script = "mount -t tmpfs -o size=256k tmpfs /dev/shm && truncate -s 4M /dev/shm/x"
     around = (*in_own_place(script), *AFTERWARDS)
     result = run("write", "x", around=around, stdin=b"x" * (3 * MIB))
@@ -273,7 +273,7 @@ def test_a_sparse_segment_without_room_is_a_message_not_a_signal(own_place: None
     assert f"0 of {3 * MIB} bytes were written" in result.err
 
 
-def test_growing_without_room_changes_nothing(own_place: None) -> None:
+def test_growing_without_room_changes_nothing() -> None:
     script = "mount -t tmpfs -o size=256k tmpfs /dev/shm && echo hello >/dev/shm/x"
     around = (*in_own_place(script), *AFTERWARDS)
     result = run("write", "x", "--grow", around=around, stdin=b"x" * MIB)
