@@ -26,6 +26,11 @@ typedef int shmkit_status;
 typedef struct shmkit_segment {
 } shmkit_segment;
 
+%nodefaultctor shmkit_mutex;
+%nodefaultdtor shmkit_mutex;
+typedef struct shmkit_mutex {
+} shmkit_mutex;
+
 %rename("%(strip:[SHMKIT_])s", %$isenumitem) "";
 %rename("%(strip:[shmkit_])s", %$isfunction) "";
 
@@ -139,4 +144,13 @@ shmkit_status shmkit_limits_take(shmkit_limits **out);
   shmkit_status exchange(shmkit_type type, uint64_t offset, uint64_t value, uint64_t *out);
   shmkit_status compare_exchange(shmkit_type type, uint64_t offset, uint64_t expected,
                                  uint64_t value, uint64_t *out);
+
+  shmkit_status mutex(uint64_t offset, shmkit_mutex **out);
+}
+
+/* Locking and unlocking are written by hand: each language has its own way to say a timeout, to be
+ * interrupted, and to unlock at the end of a block. */
+%extend shmkit_mutex {
+  SHMKIT_PROPERTY(uint64_t, offset)
+  shmkit_status look(shmkit_mutex_state *out);
 }

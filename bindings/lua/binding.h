@@ -162,6 +162,36 @@ void shmkit_lua_push_listing(lua_State *L, shmkit_listing **listing);
 void shmkit_lua_push_limits(lua_State *L, shmkit_limits **limits);
 void shmkit_lua_open_inspect(lua_State *L);
 
+/* ---- Waiting for each other (sync.c, mutex.c) ------------------------------------------------ */
+
+/* Seconds as nanoseconds; nil and none wait for ever. */
+int64_t shmkit_lua_opt_timeout(lua_State *L, int index);
+
+/* A wait in slices: between them hooks run, which is how Ctrl-C reaches a script, and a signal is
+ * seen that came between two system calls. */
+typedef struct shmkit_lua_wait {
+  int64_t timeout;
+  int64_t deadline;
+} shmkit_lua_wait;
+shmkit_lua_wait shmkit_lua_wait_begin(int64_t timeout);
+/* How long to wait next, in nanoseconds; 0: it is over. May raise, and may run anything before. */
+int64_t shmkit_lua_wait_next(lua_State *L, const shmkit_lua_wait *self);
+
+/* Push nil, message, errno for a wait that was in vain; returns how many. */
+int shmkit_lua_timed_out(lua_State *L);
+
+/* A new Segment of the options at index 2 and the address at 1, for an object that has one of its
+ * own. A status and the Segment on the stack. */
+shmkit_status shmkit_lua_open_own_segment(lua_State *L, shmkit_segment **out);
+
+/* Push a Mutex of the segment at `segment` and return where its pointer goes. */
+shmkit_mutex **shmkit_lua_new_mutex(lua_State *L, int segment);
+shmkit_mutex *shmkit_lua_check_mutex(lua_State *L, int index);
+void shmkit_lua_push_mutex_state(lua_State *L, const shmkit_mutex_state *state);
+/* Register the classes; the function of the module is set into the table on top. */
+void shmkit_lua_open_mutex(lua_State *L, const luaL_Reg *swig_methods);
+int shmkit_lua_mutex_open(lua_State *L);
+
 /* ---- Views (view.c) ------------------------------------------------------------------------- */
 
 int shmkit_lua_view(lua_State *L);
@@ -171,7 +201,10 @@ void shmkit_lua_open_view(lua_State *L);
 
 /* Push the module's table, by way of SWIG's generated file, which knows its functions ... */
 void shmkit_lua_push_module(lua_State *L);
-/* ... and gives them to this: functions of the module, methods of a segment. */
-void shmkit_lua_assemble(lua_State *L, const luaL_Reg *functions, const luaL_Reg *methods);
+/* ... and gives them to this. */
+typedef struct shmkit_lua_functions {
+  const luaL_Reg *module, *segment, *mutex;
+} shmkit_lua_functions;
+void shmkit_lua_assemble(lua_State *L, const shmkit_lua_functions *functions);
 
 #endif

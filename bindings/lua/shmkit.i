@@ -23,6 +23,8 @@
 
 %typemap(in) struct shmkit_segment *self, const struct shmkit_segment *self
   "$1 = shmkit_lua_check_segment(L, $input);"
+%typemap(in) struct shmkit_mutex *self, const struct shmkit_mutex *self
+  "$1 = shmkit_lua_check_mutex(L, $input);"
 %typemap(in) const char * %{ $1 = (char *)shmkit_lua_check_text(L, $input, "$1_name"); %}
 %typemap(in) uint64_t %{ $1 = shmkit_lua_check_natural(L, $input, "$1_name", UINT64_MAX); %}
 %typemap(in) uint64_t value, uint64_t addend, uint64_t expected
@@ -54,7 +56,7 @@
   lua_pushboolean(L, 1);
   SWIG_arg = 1;
 %}
-%typemap(out) size_t "lua_pushinteger(L, (lua_Integer)$1); SWIG_arg = 1;"
+%typemap(out) size_t, uint64_t "lua_pushinteger(L, (lua_Integer)$1); SWIG_arg = 1;"
 %typemap(out) shmkit_kind "lua_pushstring(L, shmkit_kind_name($1)); SWIG_arg = 1;"
 %typemap(out) shmkit_lifetime "lua_pushstring(L, shmkit_lifetime_name($1)); SWIG_arg = 1;"
 
@@ -63,6 +65,10 @@
 %typemap(in, numinputs=0) shmkit_segment **out ""
 %typemap(check) shmkit_segment **out "$1 = shmkit_lua_new_segment(L);"
 %typemap(argout) shmkit_segment **out "lua_pop(L, 1);"
+/* The mutex keeps the segment that it is in, self. */
+%typemap(in, numinputs=0) shmkit_mutex **out ""
+%typemap(check) shmkit_mutex **out "$1 = shmkit_lua_new_mutex(L, 1);"
+%typemap(argout) shmkit_mutex **out "lua_pop(L, 1);"
 /* What owns them while they become tables, since that may raise. */
 %typemap(in, numinputs=0) shmkit_listing **out, shmkit_limits **out ""
 %typemap(check) shmkit_limits **out "$1 = shmkit_lua_new_limits(L);"
@@ -76,6 +82,8 @@
 %typemap(argout) uint64_t *out "lua_pushinteger(L, (lua_Integer)*$1);"
 %typemap(in, numinputs=0) uint32_t *out (uint32_t value) "$1 = &value;"
 %typemap(argout) uint32_t *out "shmkit_lua_push_seals(L, *$1);"
+%typemap(in, numinputs=0) shmkit_mutex_state *out (shmkit_mutex_state value) "$1 = &value;"
+%typemap(argout) shmkit_mutex_state *out "shmkit_lua_push_mutex_state(L, $1);"
 %typemap(in, numinputs=0) shmkit_creator *out (shmkit_creator value) "$1 = &value;"
 %typemap(argout) shmkit_creator *out "shmkit_lua_push_creator(L, $1);"
 
@@ -112,5 +120,7 @@ SHMKIT_COLLECT_AND_RETRY(shmkit_gc)
 %include "../shmkit.i"
 
 %init %{
-  shmkit_lua_assemble(L, swig_SwigModule_methods, swig_shmkit_segment_methods);
+  shmkit_lua_assemble(L, &(const shmkit_lua_functions){.module = swig_SwigModule_methods,
+                                                       .segment = swig_shmkit_segment_methods,
+                                                       .mutex = swig_shmkit_mutex_methods});
 %}

@@ -123,6 +123,11 @@ Put an integer there if what is there is expected, in one step, and return what 
 
 It was changed exactly when the result is expected. See load().";
 
+%feature("docstring") shmkit_mutex
+"One holder at a time. The base of shmkit.Mutex.";
+%feature("docstring") shmkit_mutex::offset
+"Where in its segment it is, in bytes.";
+
 %feature("docstring") shmkit_segment::fileno
 "fileno($self)
 --

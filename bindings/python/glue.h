@@ -25,11 +25,15 @@ shmkit_segment **shmkit_python_pointer(PyObject *self);
 
 /* At import: take from the type and from its base what SWIG leaves open to users and what would be
  * unsafe. An exception that is set when it returns fails the import. */
-void shmkit_python_prepare(PyObject *segment_type);
+void shmkit_python_prepare(PyObject *module);
+
+/* Give a type methods and properties that are written by hand; at import. */
+int shmkit_python_add(PyTypeObject *type, PyMethodDef *methods, PyGetSetDef *properties);
 
 /* From the hand-written package, once: the class that functions return, a subclass of Segment, and
- * a function that makes exceptions: (errno, message, filename or None). */
-void shmkit_python_register(PyObject *segment_type, PyObject *make_error);
+ * functions that make exceptions: (errno, message, filename or None); the second one that of who
+ * unlocks what he does not hold. */
+void shmkit_python_register(PyObject *segment_type, PyObject *make_error, PyObject *make_not_held);
 
 /* The segment of an object; fails for any other object and for one that never was opened. */
 shmkit_segment *shmkit_python_segment(PyObject *object);
@@ -46,11 +50,14 @@ Py_hash_t shmkit_python_hash(PyObject *self);
 
 /* ---- Errors (error.c) ------------------------------------------------------------------------- */
 
-void shmkit_python_set_error_factory(PyObject *make_error);
+void shmkit_python_set_error_factories(PyObject *make_error, PyObject *make_not_held);
 
 /* Raise what this thread's last call into the library said, unless an exception is set already: a
  * signal handler's. */
 void shmkit_python_raise(shmkit_status status);
+
+/* The same for who unlocked what he does not hold. */
+void shmkit_python_raise_not_held(shmkit_status status);
 
 /* Raise an error of the binding itself; `filename` may be NULL. The format is PyUnicode's. */
 void shmkit_python_fail(shmkit_status status, PyObject *filename, const char *format, ...);
@@ -127,5 +134,72 @@ Py_ssize_t shmkit_python_length(PyObject *self);
 PyObject *shmkit_python_subscript(PyObject *self, PyObject *key);
 int shmkit_python_assign_subscript(PyObject *self, PyObject *key, PyObject *value);
 PyObject *shmkit_python_item(PyObject *self, Py_ssize_t index);
+
+/* ---- Waiting for each other (sync.c, mutex.c) ------------------------------------------------- */
+
+/* What an object keeps that is at an offset of a segment, with the GIL held. It is ended with the
+ * last of those who use it: a call that waits without the GIL, a holder. */
+typedef struct shmkit_python_sync {
+  void *object; /* a shmkit_mutex; NULL once it is ended */
+  void (*end)(void *object);
+  PyObject *segment;
+  uint32_t users;
+  bool owns_segment;
+  bool closed;
+  /* Of a mutex: locked through this object and not unlocked; what the last lock told. */
+  bool held;
+  bool owner_died;
+} shmkit_python_sync;
+
+/* Where the object keeps it; NULL in a half-made one. In the wrapper, as above. */
+shmkit_python_sync **shmkit_python_sync_pointer(PyObject *self);
+
+/* What an object of `type` keeps; fails for any other, for a half-made and for a closed one. */
+shmkit_python_sync *shmkit_python_sync_of(PyObject *self, PyTypeObject *type);
+
+/* An instance of `type` that owns the object, which is in the segment; ends it when that fails.
+ * `base`: the native one. */
+PyObject *shmkit_python_sync_new(PyTypeObject *base, PyObject *type, shmkit_python_sync made);
+
+/* Before and after a call waits without the GIL. The latter fails when it was closed meanwhile. */
+void shmkit_python_sync_begin(shmkit_python_sync *self);
+int shmkit_python_sync_finish(shmkit_python_sync *self);
+/* End it when it is closed and nobody uses it. */
+void shmkit_python_sync_settle(shmkit_python_sync *self);
+
+/* Slots; `native` is SWIG's type. */
+void shmkit_python_sync_dealloc(PyObject *self, const PyTypeObject *native);
+int shmkit_python_sync_traverse(PyObject *self, const PyTypeObject *native, visitproc visit,
+                                void *arg);
+
+/* For tables of methods and properties. */
+PyObject *shmkit_python_sync_close(PyObject *self, PyObject *nothing);
+PyObject *shmkit_python_sync_closed(PyObject *self, void *nothing);
+PyObject *shmkit_python_sync_segment(PyObject *self, void *nothing);
+PyObject *shmkit_python_sync_owns_segment(PyObject *self, void *nothing);
+
+/* "posix:/frames, offset 64" and whether it is closed or never was made, in angle brackets;
+ * `state` is what else there is to say of an open one. */
+PyObject *shmkit_python_sync_repr(PyObject *self, const char *state);
+
+/* Seconds, None for ever; -1 too when `minus_one`. NULL is left out: for ever. */
+int shmkit_python_timeout(PyObject *object, bool minus_one, int64_t *out);
+
+/* A wait in slices, so that signals are seen that came between two system calls. */
+typedef struct shmkit_python_wait {
+  int64_t timeout;
+  int64_t deadline;
+} shmkit_python_wait;
+shmkit_python_wait shmkit_python_wait_begin(int64_t timeout);
+/* How long to wait next, in nanoseconds; 0: it is over. */
+int64_t shmkit_python_wait_slice(const shmkit_python_wait *self);
+
+int shmkit_python_prepare_mutex(PyTypeObject *segment, PyTypeObject *mutex);
+shmkit_mutex *shmkit_python_mutex(PyObject *self);
+PyObject *shmkit_python_mutex_state(const shmkit_mutex_state *state);
+int shmkit_python_mutex_init(PyObject *self, PyObject *args, PyObject *kwargs);
+void shmkit_python_mutex_dealloc(PyObject *self);
+int shmkit_python_mutex_traverse(PyObject *self, visitproc visit, void *arg);
+PyObject *shmkit_python_mutex_repr(PyObject *self);
 
 #endif

@@ -6,28 +6,50 @@
 static PyTypeObject *native_type;
 static PyTypeObject *public_type;
 
-void shmkit_python_prepare(PyObject *segment_type) {
-  if (!shmkit_python_prepare_views()) return;
-  native_type = (PyTypeObject *)segment_type;
-  /* SWIG's base class lets scripts give up ownership, chain objects and ask for the pointer. */
-  PyTypeObject *base = native_type->tp_base;
-  /* Its metaclass is there for C++'s static members, and would collide with ABCMeta and others. */
-  Py_SET_TYPE(native_type, &PyType_Type);
-  PyDict_Clear(base->tp_dict);
-  base->tp_new = NULL;
-  PyDict_DelItemString(native_type->tp_dict, "this");
-  PyDict_DelItemString(native_type->tp_dict, "thisown");
-  native_type->tp_as_number->nb_int = NULL;
+static void prepare_type(PyTypeObject *type) {
+  /* SWIG's metaclass is there for C++'s static members, and would collide with ABCMeta and others. */
+  Py_SET_TYPE(type, &PyType_Type);
+  PyDict_DelItemString(type->tp_dict, "this");
+  PyDict_DelItemString(type->tp_dict, "thisown");
+  type->tp_as_number->nb_int = NULL;
   /* SWIG begins a docstring of several lines with an empty one, which hides the signature. */
-  for (PyMethodDef *method = native_type->tp_methods; method->ml_name; method++)
+  for (PyMethodDef *method = type->tp_methods; method->ml_name; method++)
     if (method->ml_doc && *method->ml_doc == '\n') method->ml_doc++;
   /* It also gives __dict__ the docstring of the last method. */
-  for (PyGetSetDef *attribute = native_type->tp_getset; attribute->name; attribute++)
+  for (PyGetSetDef *attribute = type->tp_getset; attribute->name; attribute++)
     if (strcmp(attribute->name, "__dict__") == 0) attribute->doc = NULL;
+}
+
+void shmkit_python_prepare(PyObject *module) {
+  if (!shmkit_python_prepare_views()) return;
+  native_type = (PyTypeObject *)PyDict_GetItemString(module, "Segment");
+  PyTypeObject *mutex = (PyTypeObject *)PyDict_GetItemString(module, "Mutex");
+  /* SWIG's base class lets scripts give up ownership, chain objects and ask for the pointer. */
+  PyTypeObject *base = native_type->tp_base;
+  PyDict_Clear(base->tp_dict);
+  base->tp_new = NULL;
+  prepare_type(native_type);
+  prepare_type(mutex);
+  if (!shmkit_python_prepare_mutex(native_type, mutex)) return;
   PyType_Modified(base);
 }
 
-void shmkit_python_register(PyObject *segment_type, PyObject *make_error) {
+int shmkit_python_add(PyTypeObject *type, PyMethodDef *methods, PyGetSetDef *properties) {
+  int good = 1;
+  for (; good && methods->ml_name; methods++) {
+    PyObject *method = PyDescr_NewMethod(type, methods);
+    good = method && PyDict_SetItemString(type->tp_dict, methods->ml_name, method) == 0;
+    Py_XDECREF(method);
+  }
+  for (; good && properties->name; properties++) {
+    PyObject *property = PyDescr_NewGetSet(type, properties);
+    good = property && PyDict_SetItemString(type->tp_dict, properties->name, property) == 0;
+    Py_XDECREF(property);
+  }
+  return good;
+}
+
+void shmkit_python_register(PyObject *segment_type, PyObject *make_error, PyObject *make_not_held) {
   /* There is one native type in a process, and one set of classes that it can make instances of. */
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
     PyErr_SetString(PyExc_ImportError, "shmkit works in the main interpreter only");
@@ -40,7 +62,7 @@ void shmkit_python_register(PyObject *segment_type, PyObject *make_error) {
   Py_INCREF(segment_type);
   Py_XDECREF(public_type);
   public_type = (PyTypeObject *)segment_type;
-  shmkit_python_set_error_factory(make_error);
+  shmkit_python_set_error_factories(make_error, make_not_held);
 }
 
 shmkit_segment *shmkit_python_segment(PyObject *object) {

@@ -45,18 +45,22 @@ SHMKIT_BLOCKING(shmkit_segment::unlink)
 /* ---- The type --------------------------------------------------------------------------------- */
 
 %rename(Segment) shmkit_segment;
+%rename(Mutex) shmkit_mutex;
 
-/* Garbage-collected, so that a cycle through an instance's attributes does not keep its mapping. */
-%feature("python:tp_flags") shmkit_segment
-    "Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC";
-%feature("python:tp_init") shmkit_segment "shmkit_python_init";
-%feature("python:tp_dealloc") shmkit_segment "shmkit_python_dealloc";
-%feature("python:tp_traverse") shmkit_segment "shmkit_python_traverse";
-%feature("python:tp_clear") shmkit_segment "shmkit_python_clear";
-%feature("python:tp_repr") shmkit_segment "shmkit_python_repr";
-/* Identity: SWIG's comparison and hash take all half-made objects for the same. */
-%feature("python:tp_richcompare") shmkit_segment "0";
-%feature("python:tp_hash") shmkit_segment "shmkit_python_hash";
+/* Garbage-collected, so that a cycle through an instance's attributes does not keep its mapping.
+ * Compared by identity: SWIG's comparison and hash take all half-made objects for the same. */
+%define SHMKIT_OBJECT(type, functions)
+%feature("python:tp_flags") type "Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC";
+%feature("python:tp_init") type #functions "_init";
+%feature("python:tp_dealloc") type #functions "_dealloc";
+%feature("python:tp_traverse") type #functions "_traverse";
+%feature("python:tp_clear") type "shmkit_python_clear";
+%feature("python:tp_repr") type #functions "_repr";
+%feature("python:tp_richcompare") type "0";
+%feature("python:tp_hash") type "shmkit_python_hash";
+%enddef
+SHMKIT_OBJECT(shmkit_segment, shmkit_python)
+SHMKIT_OBJECT(shmkit_mutex, shmkit_python_mutex)
 %feature("python:bf_getbuffer") shmkit_segment "shmkit_python_getbuffer";
 %feature("python:bf_releasebuffer") shmkit_segment "shmkit_python_releasebuffer";
 %feature("python:mp_length") shmkit_segment "shmkit_python_length";
@@ -82,6 +86,7 @@ type name;
 #define shmkit_segment_created_get(self) shmkit_segment_created(self)
 #define shmkit_segment_closed_get(self) shmkit_segment_closed(self)
 #define shmkit_segment_pins_get(self) shmkit_segment_pins(self)
+#define shmkit_mutex_offset_get(self) shmkit_mutex_offset(self)
 %}
 %rename(views) shmkit_segment::pins;
 
@@ -91,6 +96,9 @@ type name;
 %rename(_seals) shmkit_segment::seals;
 %rename(_creator) shmkit_segment::creator;
 %rename(_send) shmkit_segment::send;
+%rename(_look) shmkit_mutex::look;
+/* mutex.c has one that can make subclasses. */
+%ignore shmkit_segment::mutex;
 
 %include "docs.i"
 
@@ -99,6 +107,10 @@ type name;
 /* SWIG names the type of self both ways. */
 %typemap(in, noblock=1) shmkit_segment *, struct shmkit_segment * {
   if (!($1 = shmkit_python_segment($input))) SWIG_fail;
+}
+
+%typemap(in, noblock=1) shmkit_mutex *, struct shmkit_mutex * {
+  if (!($1 = shmkit_python_mutex($input))) SWIG_fail;
 }
 
 %typemap(in, noblock=1) const char * (PyObject *text = NULL) {
@@ -186,6 +198,7 @@ type name;
   $result = PyUnicode_FromString(shmkit_lifetime_name($1));
 }
 %typemap(out, noblock=1) size_t { $result = PyLong_FromSize_t($1); }
+%typemap(out, noblock=1) uint64_t { $result = PyLong_FromUnsignedLongLong($1); }
 %typemap(out, noblock=1) uint32_t { $result = PyLong_FromUnsignedLong($1); }
 %typemap(out, noblock=1) bool { $result = PyBool_FromLong($1); }
 
@@ -196,6 +209,7 @@ type name;
                                      int *out (int made),
                                      uint32_t *out (uint32_t made),
                                      uint64_t *out (uint64_t made),
+                                     shmkit_mutex_state *out (shmkit_mutex_state made),
                                      shmkit_creator *out (shmkit_creator made) {
   $1 = &made;
 }
@@ -218,6 +232,10 @@ type name;
 %typemap(argout, noblock=1) uint64_t *out {
   Py_DECREF($result);
   $result = shmkit_python_number(arg2, *$1);
+}
+%typemap(argout, noblock=1) shmkit_mutex_state *out {
+  Py_DECREF($result);
+  $result = shmkit_python_mutex_state($1);
 }
 %typemap(argout, noblock=1) shmkit_creator *out {
   Py_DECREF($result);
@@ -263,7 +281,8 @@ type name;
   $action
   if (PyErr_Occurred()) SWIG_fail;
 }
-void shmkit_python_register(PyObject *segment_type, PyObject *make_error);
+void shmkit_python_register(PyObject *segment_type, PyObject *make_error,
+                            PyObject *make_not_held);
 
 uint32_t shmkit_kinds_find(const char *name);
 
@@ -273,9 +292,13 @@ uint32_t shmkit_kinds_find(const char *name);
 shmkit_segment **shmkit_python_pointer(PyObject *self) {
   return (shmkit_segment **)&((SwigPyObject *)self)->ptr;
 }
+
+shmkit_python_sync **shmkit_python_sync_pointer(PyObject *self) {
+  return (shmkit_python_sync **)&((SwigPyObject *)self)->ptr;
+}
 %}
 
 %init %{
   PyDict_DelItemString(PyModule_GetDict(m), "__all__");
-  shmkit_python_prepare(PyDict_GetItemString(PyModule_GetDict(m), "Segment"));
+  shmkit_python_prepare(PyModule_GetDict(m));
 %}

@@ -126,6 +126,7 @@ const char *shmkit_error_address(void) {
   X(EROFS)                                                                                         \
   X(ESRCH)                                                                                         \
   X(ESTALE)                                                                                        \
+  X(ETIMEDOUT)                                                                                     \
   X(ETOOMANYREFS)                                                                                  \
   X(ETXTBSY)
 

@@ -16,6 +16,7 @@ return {
   open_or_create = core.segment_open_or_create,
   receive = core.segment_receive,
   unlink = core.unlink,
+  mutex = core.mutex_open,
   list = core.listing_take,
   stat = core.listing_stat,
   remove = core.remove,

@@ -115,6 +115,16 @@ function shmkit.open_or_create(address, size, options) end
 ---@return integer? errno EAGAIN when a non-blocking socket has nothing yet
 function shmkit.receive(socket, options) end
 
+--- The mutex in a segment of its own, which is created when there is none. It is persistent unless
+--- the options say otherwise: its name stays, and with it the knowledge that a holder died, until
+--- somebody unlinks it: `mutex:segment():unlink()`.
+---@param address string
+---@param options? shmkit.Options as for open_or_create
+---@return shmkit.Mutex? mutex
+---@return string? message
+---@return integer? errno
+function shmkit.mutex(address, options) end
+
 --- Remove the name of a segment. Whoever has it open keeps the memory.
 ---@param address string
 ---@return true? done
@@ -407,6 +417,13 @@ function Segment:unpack(offset, format) end
 ---@return shmkit.View
 function Segment:view(type, offset, count) end
 
+--- The mutex at a byte offset, where 64 zero bytes are an unlocked one. It keeps the mapping.
+---@param offset integer in bytes, a multiple of 64
+---@return shmkit.Mutex? mutex
+---@return string? message
+---@return integer? errno SHMKIT_ERR_UNSUPPORTED for System V, EACCES in a read-only segment
+function Segment:mutex(offset) end
+
 --- The integer at a byte offset, in one step for everybody. Atomics are one step for all threads of
 --- all processes in every language, and what was written before one of them is seen by who sees its
 --- result. In `u64`, values from 2^63 on are negative integers. A value that the type cannot hold
@@ -547,5 +564,79 @@ function View:offset() end
 
 ---@return shmkit.Segment
 function View:segment() end
+
+--- One holder at a time among all threads of all processes, in every language.
+---
+---     local guard <close> = assert(mutex:lock())
+---     if guard:owner_died() then repair() end
+---
+--- When its holder is killed, exits, or its thread ends, the next one gets it and is told, once:
+--- what it protects may be half-changed. Locking twice raises, and so does unlocking without having
+--- locked. While it waits, Ctrl-C ends the script as ever. To be collected while one holds it is to
+--- die with it: keep the mutex or the guard.
+---@class shmkit.Mutex: userdata
+local Mutex = {}
+
+--- Lock it, waiting while somebody else holds it.
+---@param timeout? number seconds; for ever if not given
+---@return shmkit.Guard? guard the same object each time
+---@return string? message
+---@return integer? errno ETIMEDOUT when it was not free in time
+function Mutex:lock(timeout) end
+
+--- Lock it if nobody holds it.
+---@return shmkit.Guard? guard
+---@return string? message
+---@return integer? errno ETIMEDOUT when somebody holds it
+function Mutex:try_lock() end
+
+--- Unlock it; raises when this thread does not hold it.
+function Mutex:unlock() end
+
+--- Whether somebody who lives holds it.
+---@return boolean? locked
+---@return string? message
+---@return integer? errno
+function Mutex:locked() end
+
+--- What a mutex is at a moment.
+---@class shmkit.MutexState
+---@field locked boolean somebody who lives holds it
+---@field mine boolean the calling thread does
+---@field owner_died boolean its holder died, and nobody has got it since
+---@field identity integer the holder's number among those who use the segment; 0 for nobody's
+
+---@return shmkit.MutexState? state
+---@return string? message
+---@return integer? errno
+function Mutex:look() end
+
+--- Whether the holder before died with it: what the last lock through this object told.
+---@return boolean
+function Mutex:owner_died() end
+
+---@return shmkit.Segment
+function Mutex:segment() end
+
+--- Where it is in the segment, in bytes.
+---@return integer
+function Mutex:offset() end
+
+--- End the use of it; a segment of its own is closed too. Who has locked it can still unlock it.
+function Mutex:close() end
+
+---@return boolean
+function Mutex:closed() end
+
+--- What unlocks a mutex at the end of its block; nothing happens then when it is unlocked already.
+---@class shmkit.Guard: userdata
+local Guard = {}
+
+--- The same now.
+function Guard:unlock() end
+
+--- Whether the holder before died with the mutex.
+---@return boolean
+function Guard:owner_died() end
 
 return shmkit

@@ -63,6 +63,17 @@ Methods of a Segment, which is a context manager and a buffer
     unlink()                            remove its name
     close(strict=False)                 end the use of it
 
+    mutex(offset)                       the Mutex at that offset
+
+A Mutex is used as a threading.Lock, by any process, and survives the death of its holder
+
+    Mutex(address, ...)                 in a segment of its own, that it makes when there is none
+    with mutex as state:                state.owner_died: the holder before died inside
+    acquire(blocking=True, timeout=-1)  whether it is locked now; owner_died tells the same
+    release()                           NotHeldError when this thread does not hold it
+    locked(), look()                    whether somebody holds it; a MutexState
+    segment, offset, closed, close()    where it is
+
 A Listing is a tuple of Info: plain data, a named tuple as Creator is, with None for what is
 unknown. It has `complete`, `unreadable` and `time`.
 
@@ -86,6 +97,8 @@ Exceptions, each an Error, which is an OSError, and what Python programs catch a
     CorruptError         what another process wrote or sent makes no sense
     NotFoundError        FileNotFoundError
     ExistsError          FileExistsError
+    DeadlockError        RuntimeError: this thread holds the mutex already
+    NotHeldError         RuntimeError: this thread does not hold the mutex
     DeniedError          PermissionError, also of writing to a read-only segment
     NoSpaceError         no room on the file system, or a limit
     NoMemoryError        MemoryError
@@ -101,6 +114,7 @@ from .errors import (
     BusyError,
     ClosedError,
     CorruptError,
+    DeadlockError,
     DeniedError,
     Error,
     ExistsError,
@@ -109,6 +123,7 @@ from .errors import (
     NoMemoryError,
     NoSpaceError,
     NotFoundError,
+    NotHeldError,
     PeerGoneError,
     PeerPipeError,
     PeerResetError,
@@ -123,6 +138,7 @@ from .errors import (
 from .factories import create, open, open_or_create, receive, unlink
 from .inspect import Extent, Info, Listing, Mapper, gc, list, remove, stat
 from .limits import Limit, Limits, limits
+from .mutex import Mutex, MutexState
 from .native import version as _version
 from .segment import Creator, Segment
 from .types import (
@@ -152,6 +168,7 @@ __all__ = [
     "CorruptError",
     "Creator",
     "CreatorState",
+    "DeadlockError",
     "DeniedError",
     "Error",
     "ExistsError",
@@ -168,9 +185,12 @@ __all__ = [
     "Limits",
     "Listing",
     "Mapper",
+    "Mutex",
+    "MutexState",
     "NoMemoryError",
     "NoSpaceError",
     "NotFoundError",
+    "NotHeldError",
     "PeerGoneError",
     "PeerPipeError",
     "PeerResetError",

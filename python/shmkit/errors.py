@@ -89,6 +89,14 @@ class BusyError(Error):
     """It is in use, or nobody can tell that it is not; the message says by whom."""
 
 
+class DeadlockError(Error, RuntimeError):
+    """This thread holds the mutex already, and would wait for itself."""
+
+
+class NotHeldError(Error, RuntimeError):
+    """This thread does not hold the mutex that it releases."""
+
+
 class WouldBlockError(Error, BlockingIOError):
     """A socket that does not block is not ready."""
 
@@ -131,6 +139,7 @@ _BY_ERRNO: dict[int, type[Error]] = {
     errno.EFBIG: NoSpaceError,
     errno.ENOMEM: NoMemoryError,
     errno.EBUSY: BusyError,
+    errno.EDEADLK: DeadlockError,
     errno.EAGAIN: WouldBlockError,
     errno.ETIMEDOUT: TimedOutError,
     errno.EINTR: SignalError,
@@ -143,3 +152,8 @@ def make_error(number: int, message: str, filename: str | bytes | None) -> Error
     """The exception for an errno value. C calls this for everything that it raises."""
     kind = _BY_ERRNO.get(number, Error)
     return kind(number, message, None if filename is None else os.fsdecode(filename))
+
+
+def make_not_held(number: int, message: str, filename: str | bytes | None) -> Error:
+    """The same for a mutex that this thread does not hold: EPERM, as what is not permitted."""
+    return NotHeldError(number, message, None if filename is None else os.fsdecode(filename))

@@ -14,13 +14,22 @@ import typing
 from types import TracebackType
 
 from . import native
-from .errors import ClosedError, InvalidError, NotFoundError, UnsupportedError, make_error
+from .errors import (
+    ClosedError,
+    InvalidError,
+    NotFoundError,
+    UnsupportedError,
+    make_error,
+    make_not_held,
+)
 from .sockets import when_writable
 from .types import TypeName
 
 if typing.TYPE_CHECKING:
     import _typeshed as _t
     import numpy.typing as _numpy
+
+    from .mutex import Mutex as _Mutex
 
 _S = typing.TypeVar("_S", bound="Segment")
 _SEALS = {
@@ -143,6 +152,16 @@ class Segment(native.Segment):
             raise make_error(errno.EINVAL, message, self.address)
         return numpy.asarray(self.view(type, offset, math.prod(lengths))).reshape(lengths)
 
+    def mutex(self, offset: int) -> _Mutex:
+        """The Mutex at a byte offset, a multiple of 64, where 64 zero bytes are an unlocked one.
+
+        It keeps the mapping, as a view does. UnsupportedError for System V, DeniedError when the
+        segment is read-only.
+        """
+        from .mutex import Mutex
+
+        return self._mutex(Mutex, offset, False)
+
     @property
     def creator(self) -> Creator | None:
         """Who made the segment; None where nobody wrote it down."""
@@ -218,4 +237,4 @@ def _open_descriptor(descriptor: typing.Any, options: dict[str, typing.Any]) -> 
         os.close(number)
 
 
-native.python_register(Segment, make_error)
+native.python_register(Segment, make_error, make_not_held)

@@ -6,9 +6,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -83,6 +86,42 @@ def another_process(code: str, *arguments: str | int) -> Iterator[int]:
     finally:
         process.communicate()
     assert process.returncode == 0
+
+
+@contextlib.contextmanager
+def killed_process(code: str, *arguments: str | int) -> Iterator[None]:
+    """A new interpreter that has run the code and stays through the body; then it is killed."""
+    text = f"import sys\n{code}\nprint('ready', flush=True)\nsys.stdin.read()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", text, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_until(done: Callable[[], object]) -> None:
+    """Return when it is true. Whoever waits for ever is ended by the test's deadline."""
+    while not done():
+        time.sleep(0.001)
+
+
+def interrupt_when(done: Callable[[], object]) -> None:
+    """Ctrl-C for the main thread as soon as that is true, and once it waits."""
+
+    def interrupt() -> None:
+        wait_until(done)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    main = threading.main_thread().ident
+    assert main is not None
+    threading.Thread(target=interrupt).start()
 
 
 def run_python(code: str, *arguments: str | int, **environment: str) -> str:

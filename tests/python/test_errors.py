@@ -398,7 +398,7 @@ def test_errors_can_be_pickled(name: str) -> None:
 def test_every_error_is_one_of_shmkit_and_of_the_system() -> None:
     classes = [value for value in vars(shmkit).values() if isinstance(value, type)]
     errors = [value for value in classes if issubclass(value, BaseException)]
-    assert len(errors) == 20
+    assert len(errors) == 22
     for error in errors:
         assert issubclass(error, shmkit.Error)
         assert issubclass(error, OSError)

@@ -18,12 +18,12 @@ PACKAGE = Path(shmkit.__file__).parent
 # What stubtest is wrong about, and why.
 ALLOWED = r"""
 # It takes a Literal of several values for a Union.
-shmkit\.((factories|inspect|segment|types)\.)?((Info)?Kind|Lifetime|TypeName|State)
+shmkit\.((factories|inspect|mutex|segment|types)\.)?((Info)?Kind|Lifetime|TypeName|State)
 shmkit\.((inspect|limits|types)\.)?(AtomicName|CreatorState|Holding|InfoKind|Kinds|Removal|Scope|Unit)
 # How the annotations say "is a buffer"; the method itself came with Python 3.12.
 shmkit\.native\.Segment\.__buffer__
 # Newer versions want it marked as a base that excludes others; older ones do not know the mark.
-shmkit\.native\.Segment
+shmkit\.native\.(Event|Mutex|Segment)
 """
 
 USER = """
