@@ -175,12 +175,13 @@ static int list(struct request *request) {
 }
 
 static int run(int argc, char **argv) {
+  static char buffer[OUTPUT_BUFFER];
   struct request request = {.listing = SHMKIT_LISTING_OPTIONS_INIT};
   columns_choose(NULL, "", "ADDRESS,KIND,OWNER,MODE,SIZE,RSS,PROCS,MAPS,AGE,STATE,CREATOR",
                  &request.columns);
   argp_parse(&argp, argc, argv, 0, NULL, &request);
-  /* All at once also to a terminal: it may be many lines. */
-  (void)setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER);
+  /* Also to a terminal: it may be many lines. Without a buffer glibc does not care for the size. */
+  (void)setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
   if (request.pid != 0 && kill((pid_t)request.pid, 0) != 0 && errno == ESRCH) {
     report("there is no process %jd", (intmax_t)request.pid);
     return EXIT_NOT_FOUND;
