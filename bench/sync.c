@@ -25,7 +25,7 @@ static struct shared {
   _Alignas(64) _Atomic uint32_t ping;
   _Alignas(64) _Atomic uint32_t pong;
   _Alignas(64) _Atomic uint64_t counter;
-} * shared;
+} *shared;
 static shmkit_mutex *mutex;
 static shmkit_event *ping, *pong, *nobody;
 
