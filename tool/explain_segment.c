@@ -5,6 +5,7 @@
 
 #include "explain.h"
 #include "names.h"
+#include "outlook.h"
 #include "prose.h"
 #include "report.h"
 #include "text.h"
@@ -68,7 +69,7 @@ static void say_size(const shmkit_info *info) {
     prose("It is %s long, and takes no memory: nothing has been stored there.",
           length_of(info->size));
   } else {
-    prose("It is %s long, of which %s are %s%s.", length_of(info->size), in_bytes(info->allocated),
+    prose("It is %s long, and has %s %s%s.", length_of(info->size), in_bytes(info->allocated),
           place_of(info),
           info->allocated < info->size ? "; the rest holds nothing and takes nothing" : "");
   }
@@ -157,36 +158,13 @@ static void say_state(const shmkit_info *info) {
 /* ---- Removing ------------------------------------------------------------------------------- */
 
 static void say_removal(const shmkit_info *info) {
-  bool used = info->mapper_count > 0 || info->locks > 0 ||
-              (info->attachments != SHMKIT_UNKNOWN && info->attachments > 0);
-  const char *freed = in_bytes(info->allocated);
-  if (info->kind == SHMKIT_INFO_MEMFD || info->kind == SHMKIT_INFO_ANONYMOUS ||
-      (info->flags & SHMKIT_INFO_UNLINKED) || (info->flags & SHMKIT_INFO_DEST)) {
-    prose("There is no name to remove: its memory (%s) is freed when its last user lets go of it.",
-          freed);
-    return;
-  }
-  if (info->kind == SHMKIT_INFO_FILE || info->kind == SHMKIT_INFO_HUGETLB) {
-    prose("It is removed as files are; who maps it keeps what is there.");
-    return;
-  }
-  if (info->flags & SHMKIT_INFO_ELSEWHERE) {
-    prose("It belongs to another container or namespace, and can be removed there.");
-    return;
-  }
-  if (used) {
-    prose("Removing it would take the name away at once: its users keep the memory (%s) until they "
-          "let go of it, and who comes later does not find it. 'shmkit rm' refuses that without "
-          "--force.",
-          freed);
-  } else {
-    prose("Removing it would free %s at once, unless somebody has it open without mapping it "
-          "('shmkit rm %s' asks the kernel).",
-          freed, info->address);
-  }
-  if (!(info->flags & SHMKIT_INFO_MAY_REMOVE)) {
-    prose("You may not remove it: only its owner or root may.");
-  }
+  char *removal = outlook_of_removal(info), *who = outlook_who_may_remove(info);
+  prose("Its removal: %s. Who may remove it: %s.", removal, who);
+  free(who);
+  free(removal);
+  if (info->kind == SHMKIT_INFO_FILE || info->allocated == SHMKIT_UNKNOWN) return;
+  prose("Its memory (%s) is freed once it has neither a name nor a user.",
+        in_bytes(info->allocated));
 }
 
 /* ---- Limits --------------------------------------------------------------------------------- */

@@ -274,21 +274,21 @@ def test_a_segment_is_told_with_who_maps_it_and_what_removing_would_do(segment: 
     with holder(segment) as process:
         text = explained(address)
     assert text.startswith(f'{address} A POSIX segment: the file "{segment.name}" in /dev/shm')
-    assert "It is 8K (8192 bytes) long, of which 4K are" in text
+    assert "It is 8K (8192 bytes) long, and has 4K in memory" in text
     assert "rw-r-----" in text
     assert "1 process maps it now:" in text
     assert f"- {process.pid} (python3" in text
     assert "can write" in text
     assert "Its state is used" in text
-    assert "its users keep the memory (4K)" in text
+    assert "with --force, its name goes, and who uses it keeps the memory" in text
     assert "size of /dev/shm: " in text
 
 
 def test_a_segment_that_nobody_uses_is_told_to_be_free_to_go(segment: Path) -> None:
     text = explained(segment.name)
     assert "No process is seen to map it now." in text
-    assert "Removing it would free 4K at once" in text
-    assert f"shmkit rm posix:/{segment.name}" in text
+    assert "Its removal: 'shmkit rm' would remove it" in text
+    assert "Its memory (4K) is freed" in text
     assert "Which process made it cannot be known" in text
 
 
@@ -311,7 +311,7 @@ def test_a_memfd_is_told_to_have_no_name_to_remove() -> None:
         os.close(file)
         text = explained(f"memfd:{name}")
     assert f'A memfd called "{name}"' in text
-    assert "There is no name to remove" in text
+    assert "Its removal: goes with its last user." in text
     assert "takes no memory" in text
 
 
