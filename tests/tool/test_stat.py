@@ -259,3 +259,18 @@ def test_who_may_not_remove_it_is_not_told_that_rm_would(segment: Path) -> None:
     assert "root, its owner; you may not" in result.out
     assert "'shmkit rm' fails: you may not remove it" in result.out
     assert "would remove it" not in result.out
+
+
+def test_system_v_is_found_where_there_is_no_proc() -> None:
+    make = 'mount -t tmpfs tmpfs /proc; "$1" create sysv:0xdeadbeef 5000'
+    result = support.run_in_own_place(make, "stat", "--json", "sysv:0xdeadbeef")
+    assert result.status == 0, result.err
+    document = result.json
+    (told,) = document["segments"]
+    assert not document["complete"]
+    assert (told["address"], told["size"], told["attachments"]) == ("sysv:0xdeadbeef", 5000, 0)
+    assert (told["resident"], told["allocated"]) == (None, None)
+    (listed,) = support.run_in_own_place(make, "ls", "--json", "--kind", "sysv").json["segments"]
+    assert listed["address"] == told["address"]
+    result = support.run_in_own_place(make, "rm", "sysv:0xdeadbeef")
+    assert (result.status, result.out) == (0, "removed sysv:0xdeadbeef\n")

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -15,6 +16,11 @@
 #include "linux/look.h"
 #include "os.h"
 #include "segment.h"
+
+/* From <linux/shm.h>, which not every libc comes with. */
+#ifndef SHM_STAT_ANY
+#define SHM_STAT_ANY 15
+#endif
 
 /* ---- POSIX ---------------------------------------------------------------------------------- */
 
@@ -251,11 +257,49 @@ static void enter_sysv(shmkit_listing *listing, const struct sysv *segment) {
   }
 }
 
+/* What the calls tell, which is not how much is in memory. */
+static struct sysv told_by_call(int id, const struct shmid_ds *status) {
+  const struct ipc_perm *permissions = &status->shm_perm;
+  return (struct sysv){.key = (int)permissions->__key,
+                       .id = id,
+                       .mode = permissions->mode,
+                       .uid = permissions->uid,
+                       .gid = permissions->gid,
+                       .creator_uid = permissions->cuid,
+                       .creator = status->shm_cpid,
+                       .last = status->shm_lpid,
+                       .size = status->shm_segsz,
+                       .attachments = status->shm_nattch,
+                       .resident = SHMKIT_UNKNOWN,
+                       .swapped = SHMKIT_UNKNOWN,
+                       .attached = status->shm_atime,
+                       .detached = status->shm_dtime,
+                       .changed = status->shm_ctime};
+}
+
+/* Where there is no /proc. A kernel without System V has none of them. */
+static void survey_by_calls(shmkit_listing *listing) {
+  struct shm_info all;
+  int last = shmctl(0, SHM_INFO, (struct shmid_ds *)&all);
+  for (int index = 0; index <= last; index++) {
+    struct shmid_ds status;
+    int id = shmctl(index, SHM_STAT_ANY, &status);
+    /* Kernels before 4.17 know only how to ask for what the caller may read. */
+    if (id < 0) id = shmctl(index, SHM_STAT, &status);
+    if (id < 0) continue;
+    const struct sysv segment = told_by_call(id, &status);
+    enter_sysv(listing, &segment);
+  }
+}
+
 int shmkit__os_survey_sysv(shmkit_listing *listing) {
   if (!(listing->kinds & SHMKIT_INFO_SET(SHMKIT_INFO_SYSV))) return 0;
   FILE *file = fopen("/proc/sysvipc/shm", "re");
-  /* A kernel without System V has none of them. */
-  if (file == NULL) return errno == ENOENT ? 0 : -errno;
+  if (file == NULL && errno != ENOENT) return -errno;
+  if (file == NULL) {
+    survey_by_calls(listing);
+    return 0;
+  }
   char *line = NULL;
   size_t size = 0;
   struct sysv segment;
