@@ -2,6 +2,7 @@
 #include "progress.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +12,12 @@
 
 #include "clock.h"
 
-enum { BAR = 24, REDRAW = 100000000 };
+/* What is done sooner needs no bar. */
+enum { BAR = 24, WAIT = 1000000000, REDRAW = 100000000 };
 
 static const char *task;
-static int64_t begun, drawn;
+static int64_t begun, next;
+static bool drawn;
 
 static int terminal_width(void) {
   struct winsize size;
@@ -24,13 +27,16 @@ static int terminal_width(void) {
 void progress_begin(const char *what) {
   const char *term = getenv("TERM"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
   task = isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0) ? what : NULL;
-  begun = drawn = clock_now();
+  begun = clock_now();
+  next = begun + WAIT;
+  drawn = false;
 }
 
 void progress_show(double done, const char *now) {
   int64_t time = clock_now();
-  if (!task || time - drawn < REDRAW) return;
-  drawn = time;
+  if (!task || time < next) return;
+  next = time + REDRAW;
+  drawn = true;
   done = fmin(fmax(done, 0), 1);
   char line[256], bar[BAR + 1];
   for (int i = 0; i < BAR; i++) bar[i] = i < (int)(done * BAR) ? '#' : '.';
@@ -42,6 +48,6 @@ void progress_show(double done, const char *now) {
 
 void progress_end(void) {
   if (!task) return;
-  if (drawn != begun) (void)fputs("\r\033[K", stderr);
+  if (drawn) (void)fputs("\r\033[K", stderr);
   task = NULL;
 }

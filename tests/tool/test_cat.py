@@ -188,6 +188,25 @@ def test_a_reader_that_has_seen_enough_is_no_failure_worth_a_word() -> None:
             assert process.wait(support.DEADLINE) == 1
 
 
+def test_what_is_done_at_once_has_no_bar() -> None:
+    ours, theirs = pty.openpty()
+    with segment_of(b"0123456789abcdef" * 65536) as path:
+        done = subprocess.run(
+            [support.COMMAND, "cat", path.name],
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+            timeout=support.DEADLINE,
+            env={**os.environ, "TERM": "xterm"},
+            check=False,
+        )
+    os.close(theirs)
+    drawn = b""
+    with suppress(OSError):  # The other side is closed.
+        drawn = os.read(ours, 4096)
+    os.close(ours)
+    assert (done.returncode, drawn) == (0, b"")
+
+
 def test_a_slow_reader_has_a_bar_to_look_at_and_none_afterwards() -> None:
     ours, theirs = pty.openpty()
     with segment_of(b"0123456789abcdef" * (64 * MIB // 16)) as path:
