@@ -342,6 +342,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case KEY_NO_HEADINGS:
       request->table.no_headings = true;
       break;
+    case ARGP_KEY_ARG:
+      argp_error(state, "'%s' is too much: limits takes options only", argument);
+      break;
     default:
       return ARGP_ERR_UNKNOWN;
   }

@@ -24,9 +24,15 @@ const struct command *command_find(const char *name) {
   return NULL;
 }
 
+/* "-h" alone is what many try first. */
+static void translate_h(int argc, char **argv) {
+  if (argc == 2 && strcmp(argv[1], "-h") == 0) argv[1] = (char *)(uintptr_t)"--help";
+}
+
 static int run(const struct command *command, int argc, char **argv) {
   char *name = text_format("shmkit %s", command->name);
   argv[0] = name;
+  translate_h(argc, argv);
   report_begin(name);
   int status = command->run(argc, argv);
   report_begin("shmkit");
@@ -49,7 +55,10 @@ static int help(struct argp_state *state, int argc, char **argv) {
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
   int *status = state->input;
-  if (key == ARGP_KEY_NO_ARGS) argp_error(state, "a command is missing");
+  if (key == ARGP_KEY_NO_ARGS) {
+    report("a command is missing");
+    argp_state_help(state, stderr, ARGP_HELP_USAGE | ARGP_HELP_POST_DOC | ARGP_HELP_EXIT_ERR);
+  }
   if (key != ARGP_KEY_ARG) return ARGP_ERR_UNKNOWN;
   int argc = state->argc - state->next + 1;
   char **argv = state->argv + state->next - 1;
@@ -90,6 +99,7 @@ int main(int argc, char **argv) {
   (void)setlocale(LC_CTYPE, "");
   argp_err_exit_status = EXIT_USAGE;
   if (argc > 0) argv[0] = (char *)(uintptr_t)"shmkit";
+  translate_h(argc, argv);
   argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &status);
   if (fflush(stdout) != 0 || ferror(stdout)) report_fatal("standard output: %m");
   return status;

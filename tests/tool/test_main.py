@@ -24,6 +24,21 @@ def test_every_command_has_help_and_says_its_own_name(command: str) -> None:
     assert (result.status, result.err) == (0, "")
     assert result.out.startswith(f"Usage: shmkit {command} ")
     assert run("help", command).out == result.out
+    assert run(command, "-h").out == result.out
+
+
+def test_who_names_no_command_is_shown_which_there_are() -> None:
+    result = run()
+    assert (result.status, result.out) == (2, "")
+    assert "a command is missing" in result.err
+    assert all(f"  {command} " in result.err for command in commands())
+
+
+@pytest.mark.parametrize("command", ["ls", "gc", "limits", "top"])
+def test_an_argument_where_none_belongs_is_named(command: str) -> None:
+    result = run(command, "frames")
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith(f"shmkit {command}: 'frames' is too much: {command} takes options")
 
 
 @pytest.mark.parametrize("command", commands())
