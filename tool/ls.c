@@ -34,7 +34,7 @@ struct request {
   const struct column *sort;
   bool descending;
   int64_t pid;
-  bool bytes, as_json, exact_columns;
+  bool all, bytes, as_json, exact_columns;
   struct table_options table;
 };
 
@@ -51,7 +51,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
       request->listing.kinds |= parse_kinds(state, "--kind", argument);
       break;
     case 'a':
-      request->listing.kinds = SHMKIT_INFO_ALL;
+      request->all = true;
       break;
     case KEY_PID:
       request->pid = parse_number(state, "--pid", argument, 1, INT32_MAX);
@@ -74,6 +74,13 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
       break;
     case KEY_NO_HEADINGS:
       request->table.no_headings = true;
+      break;
+    case ARGP_KEY_END:
+      if (request->all && request->listing.kinds == 0) request->listing.kinds = SHMKIT_INFO_ALL;
+      break;
+    case ARGP_KEY_ARG:
+      argp_error(state, "'%s' is too much: ls takes options only; 'shmkit stat' shows one segment",
+                 argument);
       break;
     default:
       return ARGP_ERR_UNKNOWN;

@@ -35,7 +35,7 @@ struct request {
   struct top_model model;
   int64_t interval;
   uint64_t count;
-  bool batch, as_json;
+  bool all, batch, as_json;
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -54,7 +54,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
       request->model.options.kinds |= parse_kinds(state, "--kind", argument);
       break;
     case 'a':
-      request->model.options.kinds = SHMKIT_INFO_ALL;
+      request->all = true;
       break;
     case KEY_SORT:
       top_set_sort(state, "--sort", argument, &request->model);
@@ -67,6 +67,11 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
       break;
     case 'J':
       request->as_json = request->model.everything = true;
+      break;
+    case ARGP_KEY_ARG:
+      argp_error(state,
+                 "'%s' is too much: top takes options only; 'shmkit watch' shows one segment",
+                 argument);
       break;
     default:
       return ARGP_ERR_UNKNOWN;
@@ -142,6 +147,9 @@ static int run(int argc, char **argv) {
                  &request.model.columns);
   top_set_sort(NULL, "", "RSS", &request.model);
   argp_parse(&argp, argc, argv, 0, NULL, &request);
+  if (request.all && request.model.options.kinds == 0) {
+    request.model.options.kinds = SHMKIT_INFO_ALL;
+  }
   bool batch = request.batch || request.as_json || !screen_is_possible();
   int status = batch ? print_batches(&request)
                      : top_on_screen(&request.model, request.interval, request.count);

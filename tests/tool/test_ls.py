@@ -107,6 +107,8 @@ def test_semaphores_and_files_are_shown_on_request(name: str, tmp_path: Path) ->
             shown = {each["address"] for each in run("ls", "--json").json["segments"]}
             assert not shown & {f"posix:/{semaphore.name}", f"file:{file}"}
             assert found(f"posix:/{semaphore.name}", "--all")["kind"] == "semaphore"
+            only = run("ls", "--all", "--kind", "semaphore", "--json").json["segments"]
+            assert {info["kind"] for info in only} == {"semaphore"}
             assert found(f"file:{file}", "--all")["kind"] in ("file", "posix")
     finally:
         semaphore.unlink()
