@@ -14,7 +14,7 @@ enum { KEY_RAW = 256 };
 
 static const struct argp_option options[] = {
     {"offset", 'o', "BYTES", 0, "Begin there instead of at 0", 0},
-    {"length", 'n', "BYTES", 0, "At most so many; all the rest otherwise", 0},
+    {"length", 'l', "BYTES", 0, "At most so many; all the rest otherwise", 0},
     {"hex", 'x', NULL, 0,
      "In hexadecimal, 16 bytes to a line, each with its offset in the segment; '*' stands for "
      "lines that repeat the one before",
@@ -52,7 +52,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case 'o':
       request->offset = parse_size(state, "--offset", argument);
       break;
-    case 'n':
+    case 'l':
       request->length = parse_size(state, "--length", argument);
       break;
     case 'x':

@@ -14,17 +14,17 @@
 #include "watch_model.h"
 #include "watch_screen.h"
 
-enum { KEY_LENGTH = 256, KEY_INTERVAL, KEY_TYPE };
+enum { KEY_INTERVAL = 256, KEY_TYPE };
 /* Of lines, which need to know all bytes as they were. */
 #define LENGTH_MAX ((uint64_t)1 << 30)
 
 static const struct argp_option options[] = {
-    {"offset", 'o', "BYTES", 0, "From here on", 0},
-    {"length", KEY_LENGTH, "BYTES", 0, "So many bytes, where changes are lines; all", 0},
+    {"offset", 'o', "BYTES", 0, "Begin there instead of at 0", 0},
+    {"length", 'l', "BYTES", 0, "At most so many, where changes are lines; all otherwise", 0},
     {"interval", KEY_INTERVAL, "SECONDS", 0, "From the end of one look to the next; 0.5", 0},
-    {"hex", 'x', NULL, 0, "Bytes; unless told otherwise", 0},
-    {"strings", 's', NULL, 0, "Text", 0},
-    {"type", KEY_TYPE, "TYPE", 0, "An array of a type such as i32 or f64", 0},
+    {"hex", 'x', NULL, 0, "In hexadecimal; unless told otherwise", 0},
+    {"strings", 's', NULL, 0, "As text", 0},
+    {"type", KEY_TYPE, "TYPE", 0, "As an array of a type such as i32 or f64", 0},
     {"count", 'n', "COUNT", 0, "End after so many changes", 0},
     {"follow", 'F', NULL, 0,
      "When it is removed, wait until it is created anew; on a terminal it is always so", 0},
@@ -51,7 +51,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case 'o':
       request->offset = parse_size(state, "--offset", argument);
       break;
-    case KEY_LENGTH:
+    case 'l':
       request->length = parse_size(state, "--length", argument);
       if (request->length == 0) argp_error(state, "--length: 0 bytes never change");
       break;
