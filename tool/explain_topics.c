@@ -15,6 +15,11 @@
 
 /* ---- Kinds ---------------------------------------------------------------------------------- */
 
+/* In a column, where "1 segment" is not to end below the s of "2 segments". */
+static const char *in_segments(uint64_t count) {
+  return in_text("%2ju segment%s", (uintmax_t)count, count == 1 ? " " : "s");
+}
+
 int tell_ipcs(void) {
   shmkit_listing *listing = look_around(0);
   struct tally posix = tally_of(listing, is_posix), sysv = tally_of(listing, is_sysv),
@@ -22,12 +27,12 @@ int tell_ipcs(void) {
   prose(
       "Because ipcs knows System V alone: it reads /proc/sysvipc/shm. What shm_open makes (POSIX) "
       "is a file in /dev/shm, and what memfd_create makes is a file without a name. Here and now:");
-  prose_line("System V  %10s  %6s   shown by ipcs -m", in_number(sysv.count, "segment"),
+  prose_line("System V  %11s  %6s   shown by ipcs -m", in_segments(sysv.count),
              in_bytes(sysv.bytes));
-  prose_line("POSIX     %10s  %6s   ls -l /dev/shm, as far as they have a name",
-             in_number(posix.count, "segment"), in_bytes(posix.bytes));
-  prose_line("memfd     %10s  %6s   /proc/PID/maps of who maps them",
-             in_number(memfd.count, "segment"), in_bytes(memfd.bytes));
+  prose_line("POSIX     %11s  %6s   ls -l /dev/shm, as far as they have a name",
+             in_segments(posix.count), in_bytes(posix.bytes));
+  prose_line("memfd     %11s  %6s   /proc/PID/maps of who maps them", in_segments(memfd.count),
+             in_bytes(memfd.bytes));
   prose("'shmkit ls' lists all of them. Also, System V segments belong to an IPC namespace and "
         "POSIX ones to a mount namespace: a container sees its own (shmkit explain docker).");
   report_incomplete(listing);
@@ -64,7 +69,7 @@ int tell_dest(void) {
         "it cannot be leaked and there is nothing to clear up. The last to use it is usually the X "
         "server.",
         1920 * 1080 * 4);
-  prose("Here there are now %s with status dest (%s), of %s of System V in all, %ju without a key.",
+  prose("Here and now: %s with status dest (%s), of %s of System V in all, %ju without a key.",
         in_number(dest.count, "segment"), in_bytes(dest.bytes), in_number(all.count, "segment"),
         (uintmax_t)private.count);
   size_t shown = 0;
@@ -127,7 +132,7 @@ static bool is_unsure(const shmkit_info *info) {
 }
 
 static void tell_tally(const char *what, struct tally tally, const char *why) {
-  prose_line("%-8s %10s  %6s in memory   %s", what, in_number(tally.count, "segment"),
+  prose_line("%-8s %11s  %6s in memory   %s", what, in_segments(tally.count),
              in_bytes(tally.resident), why);
 }
 
@@ -164,7 +169,7 @@ int tell_nattch(void) {
     attachments += info->attachments;
     processes += info->mapper_count;
   }
-  prose("Here there are now %s of System V, with %s (nattch) by %ju %s, counted for each segment.",
+  prose("Here and now: %s of System V, with %s (nattch) by %ju %s, counted for each segment.",
         in_number(segments, "segment"), in_number(attachments, "attachment"), (uintmax_t)processes,
         processes == 1 ? "process" : "processes");
   report_incomplete(listing);
@@ -181,7 +186,7 @@ int tell_semaphores(void) {
   struct tally all = tally_of(listing, is_semaphore), used = tally_of(listing, is_used);
   prose("Named POSIX semaphores: sem_open(\"/x\") makes the file sem.x of a few bytes in /dev/shm "
         "and maps it. Removing one that is in use splits its users in two groups that no longer "
-        "wait for each other. Here there are now %s, of which %ju are mapped by somebody.",
+        "wait for each other. Here and now: %s, of which somebody maps %ju.",
         in_number(all.count, "semaphore"), (uintmax_t)used.count);
   prose(
       "'shmkit ls --kind semaphore' lists them; plain 'ls' and 'gc' leave them out. Do not confuse "

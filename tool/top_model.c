@@ -282,10 +282,10 @@ static char *summarize_all(const struct totals *totals) {
   char *size = text_size(totals->all.size, false);
   char *resident = text_size(totals->all.resident, false);
   char *leaked = text_size(totals->leaked.resident, false);
-  char *line =
-      text_format("%zu segments: %s, in memory %s%s; leaked: %zu, in memory %s%s",
-                  totals->all.count, size, totals->all.unknown ? "at least " : "", resident,
-                  totals->leaked.count, totals->leaked.unknown ? "at least " : "", leaked);
+  char *line = text_format("%zu segment%s: %s, in memory %s%s; leaked: %zu, in memory %s%s",
+                           totals->all.count, totals->all.count == 1 ? "" : "s", size,
+                           totals->all.unknown ? "at least " : "", resident, totals->leaked.count,
+                           totals->leaked.unknown ? "at least " : "", leaked);
   free(size);
   free(resident);
   free(leaked);

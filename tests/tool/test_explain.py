@@ -107,7 +107,7 @@ def test_dest_is_answered_with_the_segments_that_have_it_and_who_made_them() -> 
     result = run_in_own_place(f"set -- '{sys.executable}' -c '{DEST}' \"$@\"", *command)
     text = flat(result)
     identifier = text.split()[0]
-    assert "there are now 1 segment with status dest (7.9M)" in text
+    assert "Here and now: 1 segment with status dest (7.9M)" in text
     assert re.search(rf"sysv:id={identifier} 7.9M made by \d+ \(python3.*\);", text)
     assert "0 segments with status dest" in flat(run_in_own_place("true", *command))
 
@@ -133,7 +133,7 @@ def test_nattch_tells_attachments_from_processes() -> None:
 def test_semaphores_and_lifetimes_are_counted() -> None:
     assert "0 semaphores" in flat(run_in_own_place(EMPTY, "explain", "semaphores", alone=True))
     files = "head -c 32 /dev/zero >/dev/shm/sem.x; : >/dev/shm/last; chmod +t /dev/shm/last"
-    assert "now 1 semaphore," in flat(
+    assert "now: 1 semaphore, of which somebody maps 0" in flat(
         run_in_own_place(f"{EMPTY}; {files}", "explain", "semaphores", alone=True)
     )
     assert "'last' (1 now)" in flat(
