@@ -87,6 +87,12 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case KEY_NO_HEADINGS:
       request->table.no_headings = true;
       break;
+    case ARGP_KEY_ARG:
+      argp_error(state,
+                 "'%s' is too much: gc takes options only; --pattern narrows it, 'shmkit rm' "
+                 "removes one segment",
+                 argument);
+      break;
     default:
       return ARGP_ERR_UNKNOWN;
   }
@@ -159,10 +165,14 @@ static void print_table(const shmkit_listing *listing, const struct request *req
 }
 
 static void say_nothing_found(const shmkit_gc_options *gc) {
-  report("nothing to remove%s", gc->flags & SHMKIT_GC_IDLE
-                                    ? ""
-                                    : ": nothing is known to be left over; --idle also takes what "
-                                      "nobody uses now");
+  const char *what = gc->pattern != NULL || gc->older_than != 0 ? " of what is asked for" : "";
+  if (gc->flags & SHMKIT_GC_IDLE) {
+    report("nothing to remove%s", what);
+  } else {
+    report("nothing to remove: nothing%s is known to be left over; --idle also takes what nobody "
+           "uses now",
+           what);
+  }
 }
 
 static void say_verdict(const struct totals *totals, const struct request *request, bool apply) {

@@ -32,7 +32,7 @@ char *outlook_who_may_remove(const shmkit_info *info) {
   }
   const char *you = info->flags & SHMKIT_INFO_MAY_REMOVE ? "you may" : "you may not";
   if (info->uid == 0) return text_format("root, its owner; %s", you);
-  return text_format("%s, its owner, and root; %s", name_of_user(info->uid), you);
+  return text_format("its owner %s, and root; %s", name_of_user(info->uid), you);
 }
 
 static char *removal_of_used_sysv(const shmkit_info *info) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "info_json.h"
@@ -192,8 +193,13 @@ static void show_creator(const shmkit_info *info) {
 /* ---- Users ---------------------------------------------------------------------------------- */
 
 static void show_holding(const shmkit_info *info, bool exact) {
-  const char *words = exact ? "not known: the kernel does not tell" : "not asked; --exact asks";
+  const char *words = "not asked; --exact asks";
   if (info->kind == SHMKIT_INFO_SYSV || outlook_is_nameless(info)) return;
+  if (exact) {
+    bool may_ask = geteuid() == 0 || geteuid() == info->uid;
+    words =
+        may_ask ? "not known: the kernel does not tell" : "not known: the kernel tells its owner";
+  }
   if (info->holding == SHMKIT_HELD) words = "yes: somebody has it open";
   if (info->holding == SHMKIT_NOT_HELD) words = "no: nobody had it open when the kernel was asked";
   line("Held:", must(strdup(words)));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* shmkit write: bytes into a segment, in place. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -100,6 +101,10 @@ static int open_segment(struct job *job, uint64_t capacity) {
   if (job->request->any_owner) status = shmkit_segment_open(address, &any, &segment);
   /* Others than POSIX segments do not take that option, and are not checked. */
   if (status == SHMKIT_ERR_UNSUPPORTED) status = shmkit_segment_open(address, &own, &segment);
+  if (status == -ENOENT) {
+    report("cannot write into %s: it does not exist; 'shmkit create' makes a segment", address);
+    return EXIT_NOT_FOUND;
+  }
   if (status != 0) return report_failure(status);
   shmkit_segment_free(job->segment);
   job->segment = segment;

@@ -141,7 +141,7 @@ static shmkit_status check_owner(const struct shmkit__address *address, const st
   if (status->st_uid == 0 || status->st_uid == geteuid()) return 0;
   return shmkit__fail(-EACCES, address->text,
                       "cannot open %s: it belongs to user %u, and anybody may have put it there: "
-                      "accept that with any_owner",
+                      "accept that with the option any_owner",
                       address->text, (unsigned)status->st_uid);
 }
 

@@ -173,6 +173,7 @@ def test_it_creates_nothing(name: str) -> None:
     for options in ((), ("--grow",)):
         result = run("write", name, *options, stdin=b"hello")
         assert (result.status, result.out) == (3, "")
+        assert "does not exist; 'shmkit create' makes a segment" in result.err
     assert not (support.SHM / name).exists()
 
 
