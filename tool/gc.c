@@ -190,19 +190,6 @@ static void say_verdict(const struct totals *totals, const struct request *reque
   free(bytes);
 }
 
-static void say_incomplete(const shmkit_listing *listing) {
-  size_t unreadable = shmkit_listing_unreadable(listing);
-  if (shmkit_listing_complete(listing)) return;
-  if (unreadable > 0) {
-    report("%zu process%s could not be read: what they use is found out by the kernel when it is "
-           "about to be removed, and kept",
-           unreadable, unreadable == 1 ? "" : "es");
-  } else {
-    report("there may be processes that cannot be seen from here: what they use is found out by "
-           "the kernel when it is about to be removed, and kept");
-  }
-}
-
 static int run(int argc, char **argv) {
   struct request request = {.gc = SHMKIT_GC_OPTIONS_INIT};
   shmkit_listing *listing = NULL;
@@ -216,7 +203,8 @@ static int run(int argc, char **argv) {
   } else {
     print_table(listing, &request, apply);
   }
-  say_incomplete(listing);
+  report_unseen(
+      listing, "what they use is found out by the kernel when it is about to be removed, and kept");
   if (!request.as_json) say_verdict(&totals, &request, apply);
   shmkit_listing_free(listing);
   return totals.failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -87,16 +87,16 @@ int report_merge(int so_far, int status) {
   return so_far < 0 || so_far == status ? status : EXIT_FAILURE;
 }
 
-void report_incomplete(const shmkit_listing *listing) {
+void report_unseen(const shmkit_listing *listing, const char *hence) {
   size_t unreadable = shmkit_listing_unreadable(listing);
   if (shmkit_listing_complete(listing)) return;
-  if (unreadable == 1) {
-    report("1 process could not be read: numbers of processes and mappings are lower bounds");
-  } else if (unreadable > 1) {
-    report("%zu processes could not be read: numbers of processes and mappings are lower bounds",
-           unreadable);
+  if (unreadable > 0) {
+    report("%zu process%s could not be read: %s", unreadable, unreadable == 1 ? "" : "es", hence);
   } else {
-    report("there may be processes that cannot be seen from here: numbers of processes and "
-           "mappings are lower bounds");
+    report("there may be processes that cannot be seen from here: %s", hence);
   }
+}
+
+void report_incomplete(const shmkit_listing *listing) {
+  report_unseen(listing, "numbers of processes and mappings are lower bounds");
 }

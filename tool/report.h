@@ -28,8 +28,10 @@ int report_exit_status(shmkit_status status);
  * `so_far` is -1 before the first. */
 int report_merge(int so_far, int status);
 
-/* Of a listing that does not show everything, why; nothing of one that does. */
+/* Of a listing that does not show everything, why, and what follows: that its numbers are lower
+ * bounds, or `hence`. Nothing of one that does. */
 void report_incomplete(const shmkit_listing *listing);
+void report_unseen(const shmkit_listing *listing, const char *hence);
 
 /* Leave with a message: a program that has no memory or cannot write has nothing better to do. */
 _Noreturn void report_fatal(const char *format, ...) __attribute__((format(printf, 1, 2)));
