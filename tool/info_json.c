@@ -6,13 +6,11 @@
 #include "report.h"
 #include "text.h"
 
-static json *creator_json(const shmkit_info *info) {
-  static const char *const states[] = {
-      [SHMKIT_LIVENESS_UNKNOWN] = NULL, [SHMKIT_ALIVE] = "alive", [SHMKIT_EXITED] = "exited"};
-  const shmkit_creator *creator = &info->creator;
+/* null where nobody knows it. */
+static json *creator_json(const shmkit_creator *creator) {
+  if (creator->pid == 0) return NULL;
   json *object = json_new();
-  json_add_text(object, "state", states[info->creator_state]);
-  json_add_count(object, "pid", creator->pid != 0 ? (uint64_t)creator->pid : SHMKIT_UNKNOWN);
+  json_add_integer(object, "pid", creator->pid);
   json_add_text(object, "program", creator->program[0] != '\0' ? creator->program : NULL);
   json_add_count(object, "start", creator->start != 0 ? creator->start : SHMKIT_UNKNOWN);
   json_add_count(object, "pid_namespace",
@@ -118,6 +116,8 @@ static void add_times(json *object, const shmkit_info *info) {
 }
 
 static void add_users(json *object, const shmkit_info *info) {
+  static const char *const states[] = {
+      [SHMKIT_LIVENESS_UNKNOWN] = NULL, [SHMKIT_ALIVE] = "alive", [SHMKIT_EXITED] = "exited"};
   static const char *const holdings[] = {
       [SHMKIT_HOLDING_UNKNOWN] = NULL, [SHMKIT_HELD] = "held", [SHMKIT_NOT_HELD] = "not held"};
   static const char *const removals[] = {[SHMKIT_REMOVAL_NONE] = NULL,
@@ -128,7 +128,8 @@ static void add_users(json *object, const shmkit_info *info) {
   json_add_count(object, "last_pid",
                  info->last_pid != 0 ? (uint64_t)info->last_pid : SHMKIT_UNKNOWN);
   json_add_count(object, "locks", info->locks);
-  json_add(object, "creator", creator_json(info));
+  json_add_text(object, "creator_state", states[info->creator_state]);
+  json_add(object, "creator", creator_json(&info->creator));
   json_add_text(object, "holding", holdings[info->holding]);
   json_add_text(object, "removal", removals[info->removal]);
   json_add_count(object, "mappings", info->mappings);
