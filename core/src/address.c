@@ -27,17 +27,28 @@ static void join(char *out, const char *prefix, const char *name) {
   strcpy(stpcpy(out, prefix), name);
 }
 
+/* Many write the path of a segment in place of its address. */
+static shmkit_status fail_path(const char *text) {
+  static const char directory[] = SHMKIT__POSIX_DIRECTORY "/";
+  const char *name = text + sizeof directory - 1;
+  bool names_segment = strncmp(text, directory, sizeof directory - 1) == 0 && *name != '\0';
+  if (names_segment && strchr(name, '/') == NULL) {
+    return shmkit__fail(-EINVAL, text,
+                        "\"%s\" is a path with slashes, not an address: write \"posix:/%s\"", text,
+                        name);
+  }
+  return shmkit__fail(-EINVAL, text,
+                      "\"%s\" has a slash inside, and POSIX names are one component: leave it "
+                      "out, or use file: for a path",
+                      text);
+}
+
 static shmkit_status parse_posix(const char *text, const char *name, struct shmkit__address *out) {
   if (*name == '/') name++;
   if (*name == '\0') {
     return shmkit__fail(-EINVAL, text, "\"%s\" has no name: give it one, such as \"frames\"", text);
   }
-  if (strchr(name, '/') != NULL) {
-    return shmkit__fail(-EINVAL, text,
-                        "\"%s\" has a slash inside, and POSIX names are one component: leave it "
-                        "out, or use file: for a path",
-                        text);
-  }
+  if (strchr(name, '/') != NULL) return fail_path(text);
   if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
     return shmkit__fail(-EINVAL, text, "\"%s\" is a directory's name: choose another", text);
   }

@@ -23,6 +23,9 @@ static shmkit_status fail_find(const struct shmkit__address *address, const char
     case EACCES:
     case EPERM:
       return shmkit__fail(-error, text, "cannot %s %s: no permission on the way to it", verb, text);
+    case EBADF:
+      return shmkit__fail(-EBADF, text, "cannot %s %s: this process has no open descriptor %d",
+                          verb, text, address->number);
     default:
       return shmkit__fail_errno(error, text, "cannot %s %s", verb, text);
   }

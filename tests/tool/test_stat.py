@@ -274,3 +274,17 @@ def test_system_v_is_found_where_there_is_no_proc() -> None:
     assert listed["address"] == told["address"]
     result = support.run_in_own_place(make, "rm", "sysv:0xdeadbeef")
     assert (result.status, result.out) == (0, "removed sysv:0xdeadbeef\n")
+
+
+def test_a_path_in_place_of_an_address_is_told_the_address(segment: Path) -> None:
+    result = run("stat", str(segment))
+    assert (result.status, result.out) == (2, "")
+    assert f'write "posix:/{segment.name}"' in result.err
+    assert run("stat", f"posix:/{segment.name}").status == 0
+    assert "use file: for a path" in run("stat", f"{segment}/x").err
+
+
+def test_a_descriptor_that_is_not_open_is_said_to_be_none() -> None:
+    result = run("stat", "fd:987")
+    assert (result.status, result.out) == (2, "")
+    assert "this process has no open descriptor 987" in result.err
