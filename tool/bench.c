@@ -194,6 +194,15 @@ static void set_seed(const struct argp_state *state, const char *text) {
   request.seeded = true;
 }
 
+/* Who asks for a .png would be given SVG under that name. */
+static void set_plot(const struct argp_state *state, const char *path) {
+  size_t length = strlen(path);
+  if (length < 4 || strcasecmp(path + length - 4, ".svg") != 0) {
+    argp_error(state, "--plot: '%s' is drawn as SVG: write FILE.svg", path);
+  }
+  request.plot = path;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state) {
   switch (key) {
     case KEY_SIZES:
@@ -227,7 +236,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
       request.samples = true;
       break;
     case KEY_PLOT:
-      request.plot = argument;
+      set_plot(state, argument);
       break;
     case ARGP_KEY_ARG:
       set_subject(state, argument);

@@ -461,10 +461,17 @@ def test_without_gnuplot_nothing_is_measured_and_the_package_named(tmp_path: Pat
     assert not plot.exists()
 
 
-@pytest.mark.parametrize("place", ["nowhere/plot.svg", "."])
+def test_a_plot_is_not_called_what_it_is_not(tmp_path: Path) -> None:
+    result = run("bench", "access", "--plot", str(tmp_path / "plot.png"))
+    assert (result.status, result.out) == (2, "")
+    assert "write FILE.svg" in result.err
+
+
+@pytest.mark.parametrize("place", ["nowhere/plot.svg", "directory.svg"])
 def test_a_place_where_no_plot_can_be_written_is_told_before_measuring(
     tmp_path: Path, place: str
 ) -> None:
+    (tmp_path / "directory.svg").mkdir()
     result = run("bench", "access", "--plot", str(tmp_path / place))
     assert (result.status, result.out) == (1, "")
     assert str(tmp_path) in result.err
