@@ -49,7 +49,7 @@ static void print_ratio(FILE *out, double ratio) {
 
 static void print_range(FILE *out, struct quartiles ratio) {
   if (isinf(ratio.high)) {
-    (void)fputs("an unknown number of x (too few samples to tell)", out);
+    (void)fputs("an unknown multiple (too few samples to tell)", out);
     return;
   }
   (void)fputs("between ", out);
