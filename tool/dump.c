@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "progress.h"
 #include "report.h"
 #include "text.h"
 
@@ -42,10 +43,11 @@ struct dump {
 
 /* ---- Output --------------------------------------------------------------------------------- */
 
-/* A reader that has seen enough is no error worth a word. */
+/* A reader that has seen enough is no error worth a word, at exit neither. */
 static _Noreturn void fail(void) {
-  if (errno == EPIPE) exit(EXIT_FAILURE);
-  report_fatal("standard output: %m");
+  if (errno != EPIPE) report("standard output: %m");
+  progress_end();
+  _exit(EXIT_FAILURE);
 }
 
 static void put(const char *bytes, size_t length) {

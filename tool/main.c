@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "report.h"
@@ -94,13 +95,20 @@ static const struct argp argp = {
     .doc = "Shows, explains and manages shared memory of every kind on this machine.\v ",
     .help_filter = describe};
 
+/* Also at the end of --help, which argp makes. */
+static void check_output(void) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return;
+  report("standard output: %m");
+  _exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv) {
   int status = EXIT_SUCCESS;
+  (void)atexit(check_output);
   (void)setlocale(LC_CTYPE, "");
   argp_err_exit_status = EXIT_USAGE;
   if (argc > 0) argv[0] = (char *)(uintptr_t)"shmkit";
   translate_h(argc, argv);
   argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &status);
-  if (fflush(stdout) != 0 || ferror(stdout)) report_fatal("standard output: %m");
   return status;
 }

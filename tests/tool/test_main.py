@@ -59,10 +59,11 @@ def test_the_version_is_told() -> None:
     assert re.fullmatch(r"shmkit \d+\.\d+\.\d+\n", run("--version").out)
 
 
-def test_output_that_cannot_be_written_is_a_failure() -> None:
+@pytest.mark.parametrize("arguments", [["ls"], ["--help"], ["ls", "--help"], ["--version"]])
+def test_output_that_cannot_be_written_is_a_failure(arguments: list[str]) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
-            [support.COMMAND, "ls"],
+            [support.COMMAND, *arguments],
             stdout=full,
             stderr=subprocess.PIPE,
             timeout=support.DEADLINE,
