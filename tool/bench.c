@@ -263,13 +263,11 @@ static char *help(int key, const char *text, void *input) {
       (void)fprintf(out, "  %-10s  %s\n", subjects[i].ways[j], subjects[i].meanings[j]);
     }
   }
-  (void)fputs(
-      "\nBetween two processes, bench access measures posix, tmpfs-read, pipe and socket unless "
-      "--ways says otherwise. Ctrl-C stops and shows what has been measured so far. Exit status: 0 "
-      "done, 1 "
-      "something could not be measured, 2 wrong usage, 130 stopped by Ctrl-C, 143 by "
-      "SIGTERM.\n",
-      out);
+  (void)fputs("\nBetween two processes, bench access measures posix, tmpfs-read, pipe and socket "
+              "unless --ways says otherwise. Ctrl-C stops and shows what has been measured so far. "
+              "Exit status: 0 done, 1 something could not be measured, 2 wrong usage, 130 stopped "
+              "by Ctrl-C, 143 by SIGTERM.\n",
+              out);
   if (fclose(out) != 0) return must(NULL);
   return list;
 }

@@ -102,9 +102,8 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
 static const struct argp argp = {
     .options = options,
     .parser = parse,
-    .doc =
-        "Shows which segments nobody needs: those that nobody uses and whose creator has exited. "
-        "With --apply, they are removed, each unless it turns out to be in use."};
+    .doc = "Shows which segments nobody needs: those that nobody uses and whose creator has "
+           "exited. With --apply, they are removed, each unless it turns out to be in use."};
 
 static const char *const *choices(int key) {
   static const char *const kinds[] = {"posix", "sysv", "semaphore", NULL};

@@ -35,11 +35,10 @@ static shmkit_status fail_open(const shmkit_info *info, int error) {
           "cannot look at the bytes of %s: another process has held a lease on it for 60 seconds",
           text);
     case EINTR:
-      return shmkit__fail_errno(
-          error, info->address,
-          "cannot look at the bytes of %s: another process holds a lease on it, "
-          "and waiting for it was interrupted",
-          text);
+      return shmkit__fail_errno(error, info->address,
+                                "cannot look at the bytes of %s: another process holds a lease on "
+                                "it, and waiting for it was interrupted",
+                                text);
     default:
       return shmkit__fail_errno(error, info->address, "cannot look at the bytes of %s", text);
   }

@@ -64,15 +64,16 @@ static shmkit_status refuse_sysv(const char *address, const struct shmkit__entry
   const shmkit_info *info = &entry->info;
   if (info->mapper_count > 0) name_mappers(entry, users);
   if (info->flags & SHMKIT_INFO_DEST) {
-    return shmkit__fail(-EBUSY, address,
-                        "cannot remove %s: it is marked for removal already, and goes when %s "
-                        "detached it",
-                        address, users);
+    return shmkit__fail(
+        -EBUSY, address,
+        "cannot remove %s: it is marked for removal already, and goes when %s detached it", address,
+        users);
   }
-  return shmkit__fail(-EBUSY, address,
-                      "cannot remove %s: it has %" PRIu64 " attachment%s, by %s; forced, it is "
-                      "marked for removal and goes with the last of them",
-                      address, info->attachments, info->attachments == 1 ? "" : "s", users);
+  return shmkit__fail(
+      -EBUSY, address,
+      "cannot remove %s: it has %" PRIu64
+      " attachment%s, by %s; forced, it is marked for removal and goes with the last of them",
+      address, info->attachments, info->attachments == 1 ? "" : "s", users);
 }
 
 /* Somebody is known to use it. */
@@ -83,15 +84,15 @@ static shmkit_status refuse(const char *address, const struct shmkit__entry *ent
   if (info->mapper_count == 0) {
     return shmkit__fail(
         -EBUSY, address,
-        "cannot remove %s: a process that does not map it, or cannot be seen, "
-        "holds a lock on it; forced, its name goes and who uses it keeps the memory",
+        "cannot remove %s: a process that does not map it, or cannot be seen, holds a lock on it; "
+        "forced, its name goes and who uses it keeps the memory",
         address);
   }
   name_mappers(entry, users);
-  return shmkit__fail(-EBUSY, address,
-                      "cannot remove %s: %s map%s it; forced, its name goes and who uses it keeps "
-                      "the memory",
-                      address, users, info->mapper_count == 1 ? "s" : "");
+  return shmkit__fail(
+      -EBUSY, address,
+      "cannot remove %s: %s map%s it; forced, its name goes and who uses it keeps the memory",
+      address, users, info->mapper_count == 1 ? "s" : "");
 }
 
 /* It seemed that nobody does, yet it could not be removed. */
@@ -108,16 +109,15 @@ static shmkit_status fail_removal(const char *address, const shmkit_listing *lis
   }
   return shmkit__fail(
       -EBUSY, address,
-      "cannot remove %s: %s; no process was seen to use it%s; forced, it goes all the "
-      "same",
+      "cannot remove %s: %s; no process was seen to use it%s; forced, it goes all the same",
       address, reason, unseen);
 }
 
 static shmkit_status fail_replaced(const char *address) {
-  return shmkit__fail(-EBUSY, address,
-                      "cannot remove %s: another process has put another file in its place "
-                      "meanwhile: try again",
-                      address);
+  return shmkit__fail(
+      -EBUSY, address,
+      "cannot remove %s: another process has put another file in its place meanwhile: try again",
+      address);
 }
 
 /* ---- One address ---------------------------------------------------------------------------- */

@@ -58,10 +58,10 @@ static bool is_address(struct shmkit__entry *entry, void *address) {
 static shmkit_status find_sysv(shmkit_listing *listing, struct shmkit__address *address,
                                const char *verb) {
   if (address->sysv == SHMKIT__SYSV_PRIVATE) {
-    return shmkit__fail(-EINVAL, address->text,
-                        "cannot %s %s: it means a new segment without a key; use its "
-                        "identifier, \"sysv:id=...\"",
-                        verb, address->text);
+    return shmkit__fail(
+        -EINVAL, address->text,
+        "cannot %s %s: it means a new segment without a key; use its identifier, \"sysv:id=...\"",
+        verb, address->text);
   }
   int error = shmkit__os_survey_sysv(listing);
   if (error != 0) return fail_find(address, verb, -error);
@@ -158,8 +158,7 @@ shmkit_status shmkit_listing_stat(const char *address, uint32_t flags, shmkit_li
   if (status != 0) return status;
   if (flags & ~(uint32_t)SHMKIT_STAT_EXACT) {
     return shmkit__fail(-EINVAL, parsed.text,
-                        "cannot look at %s with flags 0x%x: use 0 or "
-                        "SHMKIT_STAT_EXACT",
+                        "cannot look at %s with flags 0x%x: use 0 or SHMKIT_STAT_EXACT",
                         parsed.text, (unsigned)flags);
   }
   shmkit_listing *self = shmkit__listing_new(SHMKIT_INFO_ALL, 0);

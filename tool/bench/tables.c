@@ -65,8 +65,7 @@ static void print_session(const struct session *session) {
   print_place(", other tmpfs files in", session->places.tmpfs);
   if (session->places.disk != NULL) print_place(", disk files in", session->places.disk);
   puts("\nMedian and quartiles of samples that were taken in turns, in random order; page faults "
-       "and "
-       "system calls per operation");
+       "and system calls per operation");
 }
 
 static void print_notes(const struct session *session) {

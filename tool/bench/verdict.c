@@ -183,8 +183,8 @@ static void say_in_place(FILE *out, const struct session *session, uint64_t usua
         compare_modes(session, sizes[i], "tmpfs-read", MODE_COPY, "posix", MODE_IN_PLACE);
     if (read.relation == NOT_MEASURED) continue;
     (void)fputs(any ? ", "
-                    : "; beside memory that stays mapped and is used in place, writing and "
-                      "reading a file on tmpfs takes ",
+                    : "; beside memory that stays mapped and is used in place, writing and reading "
+                      "a file on tmpfs takes ",
                 out);
     (void)print_expected_longer(out, &read);
     (void)fputs(" at ", out);
@@ -231,9 +231,9 @@ static void say_loop(FILE *out, const struct session *session) {
   const struct row *cat = session_find(session, "cat-tmpfs", "shell-loop", 0, NULL, NULL);
   struct comparison loop = compare(empty, cat);
   if (loop.relation == NOT_MEASURED) return;
-  (void)fputs(". A shell loop shows none of it: beside cat of a file, a program that does nothing "
-              "takes ",
-              out);
+  (void)fputs(
+      ". A shell loop shows none of it: beside cat of a file, a program that does nothing takes ",
+      out);
   print_either(out, &loop);
   (void)fputs(" of the time", out);
 }
