@@ -66,9 +66,13 @@ static const char *label(const shmkit_info *info) {
   return info->address[0] != '\0' ? info->address : info->name;
 }
 
-static char *text_of_label(const shmkit_info *info) {
-  if (info->address[0] != '\0') return text_quote(info->address);
-  if (info->name[0] == '\0') return must(strdup("-"));
+static char *text_of_word(const char *word, const struct look *look) {
+  if (word[0] == '\0') return must(strdup("-"));
+  return look->raw ? must(strdup(word)) : text_quote(word);
+}
+
+static char *text_of_label(const shmkit_info *info, const struct look *look) {
+  if (info->address[0] != '\0' || info->name[0] == '\0') return text_of_word(info->address, look);
   char *name = text_escape(info->name), *text = text_format("[%s]", name);
   free(name);
   return text;
@@ -106,9 +110,9 @@ static char *text_of_inode_number(const shmkit_info *info) {
   return text_format("%ju", (uintmax_t)info->inode);
 }
 
-TEXT(address, text_of_label(info))
+TEXT(address, text_of_label(info, look))
 ORDER(address, strcmp(label(a), label(b)))
-TEXT(name, info->name[0] != '\0' ? text_quote(info->name) : must(strdup("-")))
+TEXT(name, text_of_word(info->name, look))
 ORDER(name, strcmp(a->name, b->name))
 TEXT(kind, must(strdup(shmkit_info_kind_name((shmkit_info_kind)info->kind))))
 ORDER(kind, COMPARE(a->kind, b->kind))

@@ -13,6 +13,8 @@
 struct look {
   int64_t now;
   bool bytes;
+  /* Names as they are: the table escapes what is odd. */
+  bool raw;
 };
 
 struct column {

@@ -166,7 +166,8 @@ static int list(struct request *request) {
   if (status != 0) return report_failure(status);
   size_t count = 0;
   const shmkit_info **infos = select_infos(listing, request, &count);
-  struct look look = {.now = shmkit_listing_time(listing), .bytes = request->bytes};
+  struct look look = {
+      .now = shmkit_listing_time(listing), .bytes = request->bytes, .raw = request->table.raw};
   if (request->as_json) {
     print_json(listing, infos, count);
   } else {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "progress.h"
 #include "text.h"
 
 static const char *program = "shmkit";
@@ -36,6 +37,7 @@ static void say(const char *format, va_list arguments) {
     free(held);
     held = clean;
   } else {
+    progress_end(); /* Not behind the bar. */
     (void)fflush(stdout);
     (void)fprintf(stderr, "%s: %s\n", program, clean);
     free(clean);

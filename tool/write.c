@@ -8,6 +8,7 @@
 #include "command.h"
 #include "input.h"
 #include "parse.h"
+#include "progress.h"
 #include "report.h"
 #include "text.h"
 
@@ -191,8 +192,10 @@ static int report_part(const struct job *job, uint64_t written) {
 
 static int write_bytes(struct job *job, char *buffer) {
   const char *bytes = NULL;
-  uint64_t offset = job->request->offset, end = offset + job->input.length;
+  const uint64_t begin = job->request->offset, end = begin + job->input.length;
+  uint64_t offset = begin;
   while (offset < end) {
+    progress_show((double)(offset - begin) / (double)(end - begin), "");
     ssize_t got = input_next(&job->input, buffer, CHUNK, &bytes);
     if (got == 0) report("%s has become shorter", job->input.name);
     if (got <= 0) return report_part(job, offset - job->request->offset);
@@ -222,7 +225,9 @@ static int write_input(struct job *job) {
   if (result == 0) result = prepare(job);
   if (result != 0) return result;
   char *buffer = must(malloc(CHUNK));
+  progress_begin("writing");
   result = write_bytes(job, buffer);
+  progress_end();
   free(buffer);
   if (result == 0 && job->request->verbose) tell(job);
   return result;

@@ -203,7 +203,8 @@ def test_raw_has_a_word_for_each_column(name: str) -> None:
     try:
         lines = run("ls", "--raw", "--noheadings", "-k", "posix").out.splitlines()
         assert all(len(line.split(" ")) >= len(DEFAULT) for line in lines)
-        assert any(name in line for line in lines)
+        (line,) = [line for line in lines if name in line]
+        assert line.startswith(f"posix:/{name}\\x20a\\x0ab posix ")
     finally:
         path.unlink()
 
