@@ -31,6 +31,11 @@ typedef struct shmkit_segment {
 typedef struct shmkit_mutex {
 } shmkit_mutex;
 
+%nodefaultctor shmkit_event;
+%nodefaultdtor shmkit_event;
+typedef struct shmkit_event {
+} shmkit_event;
+
 %rename("%(strip:[SHMKIT_])s", %$isenumitem) "";
 %rename("%(strip:[shmkit_])s", %$isfunction) "";
 
@@ -146,6 +151,7 @@ shmkit_status shmkit_limits_take(shmkit_limits **out);
                                  uint64_t value, uint64_t *out);
 
   shmkit_status mutex(uint64_t offset, shmkit_mutex **out);
+  shmkit_status event(uint64_t offset, shmkit_event **out);
 }
 
 /* Locking and unlocking are written by hand: each language has its own way to say a timeout, to be
@@ -153,4 +159,15 @@ shmkit_status shmkit_limits_take(shmkit_limits **out);
 %extend shmkit_mutex {
   SHMKIT_PROPERTY(uint64_t, offset)
   shmkit_status look(shmkit_mutex_state *out);
+}
+
+/* So is waiting. */
+%extend shmkit_event {
+  SHMKIT_PROPERTY(uint64_t, offset)
+  SHMKIT_PROPERTY(uint32_t, sequence)
+  shmkit_status set();
+  shmkit_status clear();
+  shmkit_status always_wake();
+  bool is_set() const;
+  shmkit_status fileno(int *out);
 }

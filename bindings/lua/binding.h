@@ -162,10 +162,12 @@ void shmkit_lua_push_listing(lua_State *L, shmkit_listing **listing);
 void shmkit_lua_push_limits(lua_State *L, shmkit_limits **limits);
 void shmkit_lua_open_inspect(lua_State *L);
 
-/* ---- Waiting for each other (sync.c, mutex.c) ------------------------------------------------ */
+/* ---- Waiting for each other (sync.c, mutex.c, event.c) --------------------------------------- */
 
 /* Seconds as nanoseconds; nil and none wait for ever. */
 int64_t shmkit_lua_opt_timeout(lua_State *L, int index);
+/* The same, as to_natural. */
+const char *shmkit_lua_to_timeout(lua_State *L, int index, int64_t *out);
 
 /* A wait in slices: between them hooks run, which is how Ctrl-C reaches a script, and a signal is
  * seen that came between two system calls. */
@@ -192,6 +194,13 @@ void shmkit_lua_push_mutex_state(lua_State *L, const shmkit_mutex_state *state);
 void shmkit_lua_open_mutex(lua_State *L, const luaL_Reg *swig_methods);
 int shmkit_lua_mutex_open(lua_State *L);
 
+/* The same for events. */
+shmkit_event **shmkit_lua_new_event(lua_State *L, int segment);
+shmkit_event *shmkit_lua_check_event(lua_State *L, int index);
+void shmkit_lua_open_event(lua_State *L, const luaL_Reg *swig_methods);
+int shmkit_lua_event_open(lua_State *L);
+int shmkit_lua_wait_any(lua_State *L);
+
 /* ---- Views (view.c) ------------------------------------------------------------------------- */
 
 int shmkit_lua_view(lua_State *L);
@@ -203,7 +212,7 @@ void shmkit_lua_open_view(lua_State *L);
 void shmkit_lua_push_module(lua_State *L);
 /* ... and gives them to this. */
 typedef struct shmkit_lua_functions {
-  const luaL_Reg *module, *segment, *mutex;
+  const luaL_Reg *module, *segment, *mutex, *event;
 } shmkit_lua_functions;
 void shmkit_lua_assemble(lua_State *L, const shmkit_lua_functions *functions);
 

@@ -25,6 +25,8 @@
   "$1 = shmkit_lua_check_segment(L, $input);"
 %typemap(in) struct shmkit_mutex *self, const struct shmkit_mutex *self
   "$1 = shmkit_lua_check_mutex(L, $input);"
+%typemap(in) struct shmkit_event *self, const struct shmkit_event *self
+  "$1 = shmkit_lua_check_event(L, $input);"
 %typemap(in) const char * %{ $1 = (char *)shmkit_lua_check_text(L, $input, "$1_name"); %}
 %typemap(in) uint64_t %{ $1 = shmkit_lua_check_natural(L, $input, "$1_name", UINT64_MAX); %}
 %typemap(in) uint64_t value, uint64_t addend, uint64_t expected
@@ -56,7 +58,7 @@
   lua_pushboolean(L, 1);
   SWIG_arg = 1;
 %}
-%typemap(out) size_t, uint64_t "lua_pushinteger(L, (lua_Integer)$1); SWIG_arg = 1;"
+%typemap(out) size_t, uint64_t, uint32_t "lua_pushinteger(L, (lua_Integer)$1); SWIG_arg = 1;"
 %typemap(out) shmkit_kind "lua_pushstring(L, shmkit_kind_name($1)); SWIG_arg = 1;"
 %typemap(out) shmkit_lifetime "lua_pushstring(L, shmkit_lifetime_name($1)); SWIG_arg = 1;"
 
@@ -65,8 +67,10 @@
 %typemap(in, numinputs=0) shmkit_segment **out ""
 %typemap(check) shmkit_segment **out "$1 = shmkit_lua_new_segment(L);"
 %typemap(argout) shmkit_segment **out "lua_pop(L, 1);"
-/* The mutex keeps the segment that it is in, self. */
-%typemap(in, numinputs=0) shmkit_mutex **out ""
+/* These keep the segment that they are in, self. */
+%typemap(in, numinputs=0) shmkit_mutex **out, shmkit_event **out ""
+%typemap(check) shmkit_event **out "$1 = shmkit_lua_new_event(L, 1);"
+%typemap(argout) shmkit_event **out "lua_pop(L, 1);"
 %typemap(check) shmkit_mutex **out "$1 = shmkit_lua_new_mutex(L, 1);"
 %typemap(argout) shmkit_mutex **out "lua_pop(L, 1);"
 /* What owns them while they become tables, since that may raise. */
@@ -122,5 +126,6 @@ SHMKIT_COLLECT_AND_RETRY(shmkit_gc)
 %init %{
   shmkit_lua_assemble(L, &(const shmkit_lua_functions){.module = swig_SwigModule_methods,
                                                        .segment = swig_shmkit_segment_methods,
-                                                       .mutex = swig_shmkit_mutex_methods});
+                                                       .mutex = swig_shmkit_mutex_methods,
+                                                       .event = swig_shmkit_event_methods});
 %}

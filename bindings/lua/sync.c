@@ -10,18 +10,24 @@
 /* How late a signal is seen that came while no system call was under way. */
 #define SLICE INT64_C(500000000)
 
-int64_t shmkit_lua_opt_timeout(lua_State *L, int index) {
-  if (lua_isnoneornil(L, index)) return SHMKIT_FOREVER;
-  if (lua_type(L, index) != LUA_TNUMBER) luaL_typeerror(L, index, "timeout in seconds");
+const char *shmkit_lua_to_timeout(lua_State *L, int index, int64_t *out) {
+  if (lua_type(L, index) != LUA_TNUMBER)
+    return lua_pushfstring(L, "timeout in seconds expected, got %s", luaL_typename(L, index));
   lua_Number seconds = lua_tonumber(L, index);
-  if (!(seconds >= 0)) {
-    luaL_argerror(L, index,
-                  lua_pushfstring(L, "a timeout is 0 seconds or more, or nil: got %f", seconds));
-  }
-  if (seconds >= LONGEST) return SHMKIT_FOREVER;
-  int64_t nanoseconds = (int64_t)(seconds * 1e9);
+  if (!(seconds >= 0))
+    return lua_pushfstring(L, "a timeout is 0 seconds or more, or nil: got %f", seconds);
+  *out = seconds >= LONGEST ? SHMKIT_FOREVER : (int64_t)(seconds * 1e9);
   /* What was more than nothing is not nothing. */
-  return nanoseconds == 0 && seconds > 0 ? 1 : nanoseconds;
+  if (*out == 0 && seconds > 0) *out = 1;
+  return NULL;
+}
+
+int64_t shmkit_lua_opt_timeout(lua_State *L, int index) {
+  int64_t timeout = SHMKIT_FOREVER;
+  if (lua_isnoneornil(L, index)) return timeout;
+  const char *problem = shmkit_lua_to_timeout(L, index, &timeout);
+  if (problem != NULL) luaL_argerror(L, index, problem);
+  return timeout;
 }
 
 static int64_t now(void) {

@@ -128,6 +128,48 @@ It was changed exactly when the result is expected. See load().";
 %feature("docstring") shmkit_mutex::offset
 "Where in its segment it is, in bytes.";
 
+%feature("docstring") shmkit_event
+"Something that others wait for. The base of shmkit.Event.";
+%feature("docstring") shmkit_event::offset
+"Where in its segment it is, in bytes.";
+%feature("docstring") shmkit_event::sequence
+"How often it was set, modulo 2**29: wait(sequence) waits for the next time.";
+
+%feature("docstring") shmkit_event::set
+"set($self)
+--
+
+Set it, count one up, and wake everybody who waits, in whatever process. DeniedError in a read-only
+segment.";
+
+%feature("docstring") shmkit_event::clear
+"clear($self)
+--
+
+It is not set any more; the sequence stays. DeniedError in a read-only segment.";
+
+%feature("docstring") shmkit_event::always_wake
+"always_wake($self)
+--
+
+From now on each set() makes the system call that wakes, so that those who have the segment open for
+reading only need not look every millisecond.";
+
+%feature("docstring") shmkit_event::is_set
+"is_set($self)
+--
+
+Whether it is set now.";
+
+%feature("docstring") shmkit_event::fileno
+"fileno($self)
+--
+
+A descriptor, for event loops, that gets readable when it is set after this call.
+
+Reading its 8 bytes makes it wait for the next time: os.read(event.fileno(), 8). It stays the
+event's, is the same at every call, and a forked child must ask for its own.";
+
 %feature("docstring") shmkit_segment::fileno
 "fileno($self)
 --

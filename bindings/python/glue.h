@@ -135,12 +135,12 @@ PyObject *shmkit_python_subscript(PyObject *self, PyObject *key);
 int shmkit_python_assign_subscript(PyObject *self, PyObject *key, PyObject *value);
 PyObject *shmkit_python_item(PyObject *self, Py_ssize_t index);
 
-/* ---- Waiting for each other (sync.c, mutex.c) ------------------------------------------------- */
+/* ---- Waiting for each other (sync.c, mutex.c, event.c) --------------------------------------- */
 
 /* What an object keeps that is at an offset of a segment, with the GIL held. It is ended with the
  * last of those who use it: a call that waits without the GIL, a holder. */
 typedef struct shmkit_python_sync {
-  void *object; /* a shmkit_mutex; NULL once it is ended */
+  void *object; /* a shmkit_mutex or shmkit_event; NULL once it is ended */
   void (*end)(void *object);
   PyObject *segment;
   uint32_t users;
@@ -201,5 +201,15 @@ int shmkit_python_mutex_init(PyObject *self, PyObject *args, PyObject *kwargs);
 void shmkit_python_mutex_dealloc(PyObject *self);
 int shmkit_python_mutex_traverse(PyObject *self, visitproc visit, void *arg);
 PyObject *shmkit_python_mutex_repr(PyObject *self);
+
+int shmkit_python_prepare_event(PyTypeObject *segment, PyTypeObject *event);
+shmkit_event *shmkit_python_event(PyObject *self);
+int shmkit_python_event_init(PyObject *self, PyObject *args, PyObject *kwargs);
+void shmkit_python_event_dealloc(PyObject *self);
+int shmkit_python_event_traverse(PyObject *self, visitproc visit, void *arg);
+PyObject *shmkit_python_event_repr(PyObject *self);
+
+/* (iterable of events, iterable of sequences or None, timeout) -> the first that was set, or None */
+PyObject *shmkit_python_wait_any(PyObject *events, PyObject *since, PyObject *timeout);
 
 #endif

@@ -24,13 +24,17 @@ void shmkit_python_prepare(PyObject *module) {
   if (!shmkit_python_prepare_views()) return;
   native_type = (PyTypeObject *)PyDict_GetItemString(module, "Segment");
   PyTypeObject *mutex = (PyTypeObject *)PyDict_GetItemString(module, "Mutex");
+  PyTypeObject *event = (PyTypeObject *)PyDict_GetItemString(module, "Event");
   /* SWIG's base class lets scripts give up ownership, chain objects and ask for the pointer. */
   PyTypeObject *base = native_type->tp_base;
   PyDict_Clear(base->tp_dict);
   base->tp_new = NULL;
   prepare_type(native_type);
   prepare_type(mutex);
-  if (!shmkit_python_prepare_mutex(native_type, mutex)) return;
+  prepare_type(event);
+  if (!shmkit_python_prepare_mutex(native_type, mutex) ||
+      !shmkit_python_prepare_event(native_type, event))
+    return;
   PyType_Modified(base);
 }
 

@@ -46,6 +46,7 @@ SHMKIT_BLOCKING(shmkit_segment::unlink)
 
 %rename(Segment) shmkit_segment;
 %rename(Mutex) shmkit_mutex;
+%rename(Event) shmkit_event;
 
 /* Garbage-collected, so that a cycle through an instance's attributes does not keep its mapping.
  * Compared by identity: SWIG's comparison and hash take all half-made objects for the same. */
@@ -61,6 +62,7 @@ SHMKIT_BLOCKING(shmkit_segment::unlink)
 %enddef
 SHMKIT_OBJECT(shmkit_segment, shmkit_python)
 SHMKIT_OBJECT(shmkit_mutex, shmkit_python_mutex)
+SHMKIT_OBJECT(shmkit_event, shmkit_python_event)
 %feature("python:bf_getbuffer") shmkit_segment "shmkit_python_getbuffer";
 %feature("python:bf_releasebuffer") shmkit_segment "shmkit_python_releasebuffer";
 %feature("python:mp_length") shmkit_segment "shmkit_python_length";
@@ -87,6 +89,8 @@ type name;
 #define shmkit_segment_closed_get(self) shmkit_segment_closed(self)
 #define shmkit_segment_pins_get(self) shmkit_segment_pins(self)
 #define shmkit_mutex_offset_get(self) shmkit_mutex_offset(self)
+#define shmkit_event_offset_get(self) shmkit_event_offset(self)
+#define shmkit_event_sequence_get(self) shmkit_event_sequence(self)
 %}
 %rename(views) shmkit_segment::pins;
 
@@ -97,8 +101,9 @@ type name;
 %rename(_creator) shmkit_segment::creator;
 %rename(_send) shmkit_segment::send;
 %rename(_look) shmkit_mutex::look;
-/* mutex.c has one that can make subclasses. */
+/* mutex.c and event.c have others that can make subclasses. */
 %ignore shmkit_segment::mutex;
+%ignore shmkit_segment::event;
 
 %include "docs.i"
 
@@ -111,6 +116,10 @@ type name;
 
 %typemap(in, noblock=1) shmkit_mutex *, struct shmkit_mutex * {
   if (!($1 = shmkit_python_mutex($input))) SWIG_fail;
+}
+
+%typemap(in, noblock=1) shmkit_event *, struct shmkit_event * {
+  if (!($1 = shmkit_python_event($input))) SWIG_fail;
 }
 
 %typemap(in, noblock=1) const char * (PyObject *text = NULL) {
@@ -283,6 +292,8 @@ type name;
 }
 void shmkit_python_register(PyObject *segment_type, PyObject *make_error,
                             PyObject *make_not_held);
+
+PyObject *shmkit_python_wait_any(PyObject *events, PyObject *since, PyObject *timeout);
 
 uint32_t shmkit_kinds_find(const char *name);
 

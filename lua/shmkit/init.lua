@@ -17,6 +17,8 @@ return {
   receive = core.segment_receive,
   unlink = core.unlink,
   mutex = core.mutex_open,
+  event = core.event_open,
+  wait_any = core.wait_any,
   list = core.listing_take,
   stat = core.listing_stat,
   remove = core.remove,

@@ -125,6 +125,24 @@ function shmkit.receive(socket, options) end
 ---@return integer? errno
 function shmkit.mutex(address, options) end
 
+--- The event in a segment of its own, which is created when there is none. It is persistent unless
+--- the options say otherwise.
+---@param address string
+---@param options? shmkit.Options as for open_or_create
+---@return shmkit.Event? event
+---@return string? message
+---@return integer? errno
+function shmkit.event(address, options) end
+
+--- Wait for the first of several events: one that is set, or was set after this call began.
+---@param events shmkit.Event[] at most 128
+---@param timeout? number seconds; for ever if not given
+---@param since? integer[] a sequence for each: wait for one that was set since
+---@return shmkit.Event? event
+---@return integer|string index in `events`; the message when there is none
+---@return integer? errno ETIMEDOUT when none was set in time
+function shmkit.wait_any(events, timeout, since) end
+
 --- Remove the name of a segment. Whoever has it open keeps the memory.
 ---@param address string
 ---@return true? done
@@ -417,6 +435,13 @@ function Segment:unpack(offset, format) end
 ---@return shmkit.View
 function Segment:view(type, offset, count) end
 
+--- The event at a byte offset, where 64 zero bytes are one that is not set. It keeps the mapping.
+---@param offset integer in bytes, a multiple of 64
+---@return shmkit.Event? event
+---@return string? message
+---@return integer? errno
+function Segment:event(offset) end
+
 --- The mutex at a byte offset, where 64 zero bytes are an unlocked one. It keeps the mapping.
 ---@param offset integer in bytes, a multiple of 64
 ---@return shmkit.Mutex? mutex
@@ -627,6 +652,75 @@ function Mutex:close() end
 
 ---@return boolean
 function Mutex:closed() end
+
+--- Something that happens in one process and that others wait for, in every language.
+---
+---     event:set()                       -- here
+---     event:wait { timeout = 1 }        -- there
+---
+--- It is set until it is cleared, and it counts how often it was set. While a script waits, Ctrl-C
+--- ends it as ever.
+---@class shmkit.Event: userdata
+local Event = {}
+
+--- Set it, count one up, and wake everybody who waits.
+---@return true? done
+---@return string? message
+---@return integer? errno EACCES in a read-only segment
+function Event:set() end
+
+--- It is not set any more; the sequence stays.
+---@return true? done
+---@return string? message
+---@return integer? errno EACCES in a read-only segment
+function Event:clear() end
+
+---@return boolean
+function Event:is_set() end
+
+--- How often it was set, modulo 2^29: `event:wait(sequence)` waits for the next time.
+---@return integer
+function Event:sequence() end
+
+---@class shmkit.WaitOptions
+---@field since? integer a sequence: wait until it was set since
+---@field timeout? number seconds; for ever if not given
+
+--- Wait until it is set, or was set after this call began; with a sequence, until it was set since
+--- then.
+---@param since? integer|shmkit.WaitOptions
+---@param timeout? number seconds; for ever if not given
+---@return true? done
+---@return string? message
+---@return integer? errno ETIMEDOUT when that did not come in time
+function Event:wait(since, timeout) end
+
+--- From now on each set makes the system call that wakes, so that those who have the segment open
+--- for reading only need not look every millisecond.
+---@return true? done
+---@return string? message
+---@return integer? errno EACCES in a read-only segment
+function Event:always_wake() end
+
+--- A descriptor, for luv and other event loops, that gets readable when it is set after this call.
+--- Reading its 8 bytes makes it wait for the next time. It stays the event's.
+---@return integer? fd
+---@return string? message
+---@return integer? errno
+function Event:fileno() end
+
+---@return shmkit.Segment
+function Event:segment() end
+
+--- Where it is in the segment, in bytes.
+---@return integer
+function Event:offset() end
+
+--- End the use of it; a segment of its own is closed too.
+function Event:close() end
+
+---@return boolean
+function Event:closed() end
 
 --- What unlocks a mutex at the end of its block; nothing happens then when it is unlocked already.
 ---@class shmkit.Guard: userdata

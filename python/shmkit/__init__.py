@@ -27,6 +27,7 @@ Functions
     remove(address, force=False)        remove one that nobody uses
     gc(apply=False, ...)                tell or remove what nobody needs, a Listing too
     limits()                            every ceiling, and which one is met first, as Limits
+    wait_any(events, ...)               the first Event of several that is set
     type_size(type)                     bytes of one element of a view
     error_name(errno)                   "ENOENT", "SHMKIT_ERR_RANGE"
 
@@ -64,6 +65,7 @@ Methods of a Segment, which is a context manager and a buffer
     close(strict=False)                 end the use of it
 
     mutex(offset)                       the Mutex at that offset
+    event(offset)                       the Event at that offset
 
 A Mutex is used as a threading.Lock, by any process, and survives the death of its holder
 
@@ -72,6 +74,17 @@ A Mutex is used as a threading.Lock, by any process, and survives the death of i
     acquire(blocking=True, timeout=-1)  whether it is locked now; owner_died tells the same
     release()                           NotHeldError when this thread does not hold it
     locked(), look()                    whether somebody holds it; a MutexState
+    segment, offset, closed, close()    where it is
+
+An Event is used as a threading.Event, by any process
+
+    Event(address, ...)                 in a segment of its own, that it makes when there is none
+    set(), clear(), is_set()            for everybody
+    wait(timeout=None)                  until it is set
+    sequence, wait(sequence)            how often it was set; until it was set since
+    wait_async(...)                     the same for asyncio
+    fileno()                            a descriptor for other event loops
+    always_wake()                       for the sake of read-only users
     segment, offset, closed, close()    where it is
 
 A Listing is a tuple of Info: plain data, a named tuple as Creator is, with None for what is
@@ -135,6 +148,7 @@ from .errors import (
     WouldBlockError,
     error_name,
 )
+from .event import Event, wait_any
 from .factories import create, open, open_or_create, receive, unlink
 from .inspect import Extent, Info, Listing, Mapper, gc, list, remove, stat
 from .limits import Limit, Limits, limits
@@ -171,6 +185,7 @@ __all__ = [
     "DeadlockError",
     "DeniedError",
     "Error",
+    "Event",
     "ExistsError",
     "Extent",
     "Holding",
@@ -219,6 +234,7 @@ __all__ = [
     "stat",
     "type_size",
     "unlink",
+    "wait_any",
 ]
 
 # Where users import them from, for tracebacks, help() and pickles.

@@ -29,6 +29,7 @@ if typing.TYPE_CHECKING:
     import _typeshed as _t
     import numpy.typing as _numpy
 
+    from .event import Event as _Event
     from .mutex import Mutex as _Mutex
 
 _S = typing.TypeVar("_S", bound="Segment")
@@ -161,6 +162,15 @@ class Segment(native.Segment):
         from .mutex import Mutex
 
         return self._mutex(Mutex, offset, False)
+
+    def event(self, offset: int) -> _Event:
+        """The Event at a byte offset, a multiple of 64, where 64 zero bytes are one not set yet.
+
+        It keeps the mapping, as a view does.
+        """
+        from .event import Event
+
+        return self._event(Event, offset, False)
 
     @property
     def creator(self) -> Creator | None:

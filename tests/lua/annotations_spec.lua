@@ -65,6 +65,11 @@ describe("the annotations", function()
     assert.same(keys(mutex:look()), fields(text, "shmkit%.MutexState", ""))
   end)
 
+  it("declare the methods of events", function()
+    local event <close> = seg:event(0)
+    assert.same(keys(debug.getmetatable(event).__index), declared(text, "Event"))
+  end)
+
   it("declare the options", function()
     local function known(call)
       local _, message = pcall(call)

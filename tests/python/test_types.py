@@ -18,7 +18,7 @@ PACKAGE = Path(shmkit.__file__).parent
 # What stubtest is wrong about, and why.
 ALLOWED = r"""
 # It takes a Literal of several values for a Union.
-shmkit\.((factories|inspect|mutex|segment|types)\.)?((Info)?Kind|Lifetime|TypeName|State)
+shmkit\.((event|factories|inspect|mutex|segment|types)\.)?((Info)?Kind|Lifetime|TypeName|State)
 shmkit\.((inspect|limits|types)\.)?(AtomicName|CreatorState|Holding|InfoKind|Kinds|Removal|Scope|Unit)
 # How the annotations say "is a buffer"; the method itself came with Python 3.12.
 shmkit\.native\.Segment\.__buffer__
@@ -60,6 +60,15 @@ def use(lifetime: shmkit.Lifetime, type: shmkit.TypeName, path: "os.PathLike[str
         users: List[int] = [mapper.pid for mapper in info.mappers]
         by: Optional[shmkit.Creator] = info.creator
     whole: bool = listing.complete
+    mutex = shmkit.Mutex("lock", lifetime="creator")
+    with mutex as state:
+        died: bool = state.owner_died or mutex.look().mine
+    locked: bool = mutex.acquire(timeout=1.5) and mutex.acquire(False) and mutex.locked()
+    event: shmkit.Event = mutex.segment.event(0)
+    sequence: int = event.sequence
+    fired: bool = event.wait(timeout=1) or event.wait(sequence) or event.is_set()
+    found: Optional[shmkit.Event] = shmkit.wait_any([event], timeout=1)
+    number_of_it: int = event.fileno()
     first: shmkit.Info = listing[0]
     room: Optional[int] = shmkit.limits().tightest["posix"].free
     try:
@@ -82,6 +91,10 @@ segment.nonesuch
 segment.load("u8", 0)
 segment.store("u32", 0, 1.5)
 segment[0.5]
+shmkit.Mutex("lock").acquire(timeout="1")
+shmkit.Mutex("lock", size=5)
+shmkit.Event("tick").wait(0.5)
+shmkit.wait_any(["tick"])
 shmkit.list(kinds=["posics"])
 shmkit.list("posix")
 shmkit.gc(older_than=1.5)
