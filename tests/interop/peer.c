@@ -374,6 +374,7 @@ static const struct {
                 {"mutex_lock", mutex_lock},
                 {"mutex_unlock", mutex_unlock},
                 {"mutex_locked", mutex_locked},
+                {"mutex_count", mutex_count},
                 {"mutex_close", mutex_close},
                 {"event_open", event_open},
                 {"event_set", event_set},

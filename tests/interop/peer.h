@@ -26,6 +26,7 @@ shmkit_status mutex_open(void);
 shmkit_status mutex_lock(void);
 shmkit_status mutex_unlock(void);
 shmkit_status mutex_locked(void);
+shmkit_status mutex_count(void);
 shmkit_status mutex_close(void);
 shmkit_status event_open(void);
 shmkit_status event_set(void);

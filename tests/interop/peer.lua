@@ -309,6 +309,93 @@ function commands.limits()
   return table.concat(words, " ")
 end
 
+local mutexes, events = {}, {}
+
+local function seconds(nanoseconds)
+  return nanoseconds ~= "-1" and tonumber(nanoseconds) / 1e9 or nil
+end
+
+-- Of a wait: a word when it was in vain.
+local function outcome(done, message, errno)
+  if done then return "done" end
+  if message == "timed out" then return "timeout" end
+  return nil, message, errno
+end
+
+function commands.mutex_open(slot, address)
+  local message, errno
+  mutexes[slot], message, errno = shm.mutex(from_hex(address))
+  return mutexes[slot] and true, message, errno
+end
+
+function commands.mutex_lock(slot, timeout)
+  local guard, message, errno = mutexes[slot]:lock(seconds(timeout))
+  if guard and guard:owner_died() then return "owner_died" end
+  return outcome(guard, message, errno)
+end
+
+function commands.mutex_unlock(slot)
+  mutexes[slot]:unlock()
+  return true
+end
+
+function commands.mutex_locked(slot)
+  return flag(mutexes[slot]:locked())
+end
+
+function commands.mutex_count(slot, rounds)
+  local count = mutexes[slot]:segment():view("u64", 64, 1)
+  for _ = 1, integer(rounds) do
+    local guard <close> = assert(mutexes[slot]:lock())
+    assert(not guard:owner_died())
+    local before = count[1]
+    count[1] = before + 1
+  end
+  return true
+end
+
+function commands.mutex_close(slot)
+  mutexes[slot]:close()
+  mutexes[slot] = nil
+  return true
+end
+
+function commands.event_open(slot, address)
+  local message, errno
+  events[slot], message, errno = shm.event(from_hex(address))
+  return events[slot] and true, message, errno
+end
+
+function commands.event_set(slot)
+  return events[slot]:set()
+end
+
+function commands.event_clear(slot)
+  return events[slot]:clear()
+end
+
+function commands.event_is_set(slot)
+  return flag(events[slot]:is_set())
+end
+
+function commands.event_sequence(slot)
+  return events[slot]:sequence()
+end
+
+function commands.event_wait(slot, timeout)
+  return outcome(events[slot]:wait(nil, seconds(timeout)))
+end
+
+function commands.event_wait_since(slot, since, timeout)
+  return outcome(events[slot]:wait(integer(since), seconds(timeout)))
+end
+
+function commands.event_close(slot)
+  events[slot]:close()
+  events[slot] = nil
+  return true
+end
+
 -- What was raised, without the place and Lua's words about arguments: what C says.
 local function bare(message)
   message = message:gsub("^[^:]*peer%.lua:%d+: ", "")

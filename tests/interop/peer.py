@@ -186,7 +186,52 @@ def limits():
     return words
 
 
+mutexes, events = {}, {}
+
+
+def seconds(nanoseconds):
+    return None if nanoseconds == "-1" else int(nanoseconds) / 1e9
+
+
+def mutex_lock(slot, timeout):
+    mutex = mutexes[slot]
+    if not mutex.acquire(timeout=seconds(timeout)):
+        return ["timeout"]
+    return ["owner_died" if mutex.owner_died else "done"]
+
+
+def mutex_count(slot, rounds):
+    count = mutexes[slot].segment.view("u64", 64, 1)
+    for _ in range(int(rounds)):
+        with mutexes[slot] as state:
+            assert not state.owner_died
+            before = count[0]
+            count[0] = before + 1
+
+
+def event_wait(slot, timeout):
+    return ["done" if events[slot].wait(timeout=seconds(timeout)) else "timeout"]
+
+
+def event_wait_since(slot, since, timeout):
+    return ["done" if events[slot].wait(int(since), timeout=seconds(timeout)) else "timeout"]
+
+
 COMMANDS = {
+    "mutex_open": lambda slot, name: mutexes.__setitem__(slot, shmkit.Mutex(from_hex(name))),
+    "mutex_lock": mutex_lock,
+    "mutex_unlock": lambda slot: mutexes[slot].release(),
+    "mutex_locked": lambda slot: [int(mutexes[slot].locked())],
+    "mutex_count": mutex_count,
+    "mutex_close": lambda slot: mutexes.pop(slot).close(),
+    "event_open": lambda slot, name: events.__setitem__(slot, shmkit.Event(from_hex(name))),
+    "event_set": lambda slot: events[slot].set(),
+    "event_clear": lambda slot: events[slot].clear(),
+    "event_is_set": lambda slot: [int(events[slot].is_set())],
+    "event_sequence": lambda slot: [events[slot].sequence],
+    "event_wait": event_wait,
+    "event_wait_since": event_wait_since,
+    "event_close": lambda slot: events.pop(slot).close(),
     "limits": limits,
     "list": list_,
     "stat": lambda address, *exact: describe(shmkit.stat(from_hex(address), exact=bool(exact))),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Mutexes and events, each in a segment of its own; times are in nanoseconds, -1 for ever. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -50,6 +51,22 @@ shmkit_status mutex_locked(void) {
   shmkit_status status = shmkit_mutex_look(*next_mutex(), &state);
   if (status == 0) printf(" %d", state.locked);
   return status;
+}
+
+/* Count up behind the mutex in its segment, in two steps that only a holder can make. */
+shmkit_status mutex_count(void) {
+  shmkit_mutex *mutex = *next_mutex();
+  char *data = shmkit_segment_data(shmkit_mutex_segment(mutex));
+  volatile uint64_t *count = (void *)(data + SHMKIT_SYNC_SIZE);
+  for (uint64_t rounds = next_number(); rounds > 0; rounds--) {
+    shmkit_status status = shmkit_mutex_lock(mutex, SHMKIT_FOREVER);
+    if (status != 0) return status < 0 ? status : -EOWNERDEAD;
+    uint64_t before = *count;
+    *count = before + 1;
+    status = shmkit_mutex_unlock(mutex);
+    if (status != 0) return status;
+  }
+  return 0;
 }
 
 shmkit_status mutex_close(void) {

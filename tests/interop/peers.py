@@ -250,6 +250,10 @@ class Peer:
     def mutex_locked(self, slot: int) -> bool:
         return self.call("mutex_locked", slot) == ["1"]
 
+    def mutex_count(self, slot: int, rounds: int) -> None:
+        """Count up so often what is behind the mutex in its segment, holding it each time."""
+        self.call("mutex_count", slot, rounds)
+
     def mutex_close(self, slot: int) -> None:
         self.call("mutex_close", slot)
 
