@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from victims import CONTENT, LANGUAGES, SIZE, Failed, Peer, Scene
+from victims import CONTENT, SIZE, Failed, Peer, Scene
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,6 @@ class Place:
     act: Callable[[Scene, Peer], object]
     look: Callable[[Scene, Peer], object]
     begin: Callable[[Scene, Peer], object] | None = None
-    languages: tuple[str, ...] = LANGUAGES
 
 
 # ---- What survivors find ----
@@ -268,76 +267,71 @@ PLACES = [
         has_room_to_grow,
     ),
     Place("grow.extended", "grow", "the new size", grow, has_size(2 * SIZE), has_room_to_grow),
-    *(
-        Place(name, doing, leaves, act, look, begin, languages=("c",))
-        for name, doing, leaves, act, look, begin in [
-            ("identity.opened", "lock", "nothing", lock, is_free, both_know_it),
-            ("identity.pinned", "lock", "nothing", lock, is_free, both_know_it),
-            ("identity.taken", "lock", "nothing", lock, is_free, both_know_it),
-            (
-                "mutex.locked",
-                "lock",
-                "the mutex to the next one, who is told",
-                lock,
-                was_held,
-                both_know_it,
-            ),
-            (
-                "mutex.flagged",
-                "lock, waiting",
-                "a needless wake-up",
-                lock,
-                works,
-                survivor_holds_it,
-            ),
-            ("mutex.woken", "lock, waiting", "a needless wake-up", lock, works, survivor_holds_it),
-            (
-                "mutex.asked",
-                "lock, after a death",
-                "it to the next one, who is told",
-                lock,
-                was_held,
-                a_third_one_died_with_it,
-            ),
-            (
-                "mutex.inherited",
-                "lock, after a death",
-                "it to the next one, who is told",
-                lock,
-                was_held,
-                a_third_one_died_with_it,
-            ),
-            (
-                "mutex.unlocked",
-                "unlock",
-                "a sleeper, who looks within 50 ms",
-                unlock,
-                is_got,
-                both_know_it,
-            ),
-            ("mutex.waked", "unlock", "nothing", unlock, is_got, both_know_it),
-            (
-                "identity.ending",
-                "close, holding it",
-                "the mutex to the next one, who is told",
-                give_up,
-                was_held,
-                both_know_it,
-            ),
-            (
-                "identity.returned",
-                "close, holding it",
-                "the mutex to the next one, who is told",
-                give_up,
-                was_held,
-                both_know_it,
-            ),
-            ("event.set", "set", "sleepers, who look within 50 ms", set_it, wakes, survivor_sleeps),
-            ("event.waked", "set", "nothing", set_it, wakes, survivor_sleeps),
-            ("event.flagged", "wait", "a needless wake-up", wait, can_be_set, both_know_the_event),
-            ("event.woken", "wait", "nothing", wait, can_be_set, both_know_the_event),
-        ]
+    Place("identity.opened", "lock", "nothing", lock, is_free, both_know_it),
+    Place("identity.pinned", "lock", "nothing", lock, is_free, both_know_it),
+    Place("identity.taken", "lock", "nothing", lock, is_free, both_know_it),
+    Place(
+        "mutex.locked",
+        "lock",
+        "the mutex to the next one, who is told",
+        lock,
+        was_held,
+        both_know_it,
     ),
+    Place(
+        "mutex.flagged",
+        "lock, waiting",
+        "a needless wake-up",
+        lock,
+        works,
+        survivor_holds_it,
+    ),
+    Place("mutex.woken", "lock, waiting", "a needless wake-up", lock, works, survivor_holds_it),
+    Place(
+        "mutex.asked",
+        "lock, after a death",
+        "it to the next one, who is told",
+        lock,
+        was_held,
+        a_third_one_died_with_it,
+    ),
+    Place(
+        "mutex.inherited",
+        "lock, after a death",
+        "it to the next one, who is told",
+        lock,
+        was_held,
+        a_third_one_died_with_it,
+    ),
+    Place(
+        "mutex.unlocked",
+        "unlock",
+        "a sleeper, who looks within 50 ms",
+        unlock,
+        is_got,
+        both_know_it,
+    ),
+    Place("mutex.waked", "unlock", "nothing", unlock, is_got, both_know_it),
+    Place(
+        "identity.ending",
+        "close, holding it",
+        "the mutex to the next one, who is told",
+        give_up,
+        was_held,
+        both_know_it,
+    ),
+    Place(
+        "identity.returned",
+        "close, holding it",
+        "the mutex to the next one, who is told",
+        give_up,
+        was_held,
+        both_know_it,
+    ),
+    Place("event.set", "set", "sleepers, who look within 50 ms", set_it, wakes, survivor_sleeps),
+    Place("event.waked", "set", "nothing", set_it, wakes, survivor_sleeps),
+    Place("event.flagged", "wait", "a needless wake-up", wait, can_be_set, both_know_the_event),
+    Place("event.woken", "wait", "nothing", wait, can_be_set, both_know_the_event),
 ]
 
 

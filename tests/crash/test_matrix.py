@@ -8,12 +8,12 @@ from pathlib import Path
 
 import matrix
 import pytest
-from victims import Peer, Scene, Victim, unique_name
+from victims import LANGUAGES, Peer, Scene, Victim, unique_name
 
 SOURCE = Path(__file__).resolve().parents[2]
 
 
-CASES = [(place, language) for place in matrix.PLACES for language in place.languages]
+CASES = [(place, language) for place in matrix.PLACES for language in LANGUAGES]
 
 
 @pytest.mark.parametrize(
