@@ -21,8 +21,8 @@
 
 /* Everything that two processes share; what shmkit has is in a segment, the rest beside it. */
 static struct shared {
-  pthread_mutex_t mutex;
   _Alignas(64) _Atomic uint32_t ping;
+  _Alignas(64) pthread_mutex_t mutex;
   _Alignas(64) _Atomic uint32_t pong;
   _Alignas(64) _Atomic uint64_t counter;
 } *shared;
