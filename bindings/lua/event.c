@@ -138,16 +138,19 @@ typedef struct wait_any {
   uint32_t since[SHMKIT_WAIT_ANY_MAX];
 } wait_any;
 
+static shmkit_event *check_element(lua_State *L, size_t i) {
+  lua_rawgeti(L, 1, (lua_Integer)i + 1);
+  const lua_event *self = shmkit_lua_test_object(L, -1, &class_key);
+  shmkit_event *event = self != NULL ? self->event : NULL;
+  if (event == NULL)
+    luaL_argerror(L, 1, lua_pushfstring(L, "element %d is no open " CLASS_NAME, (int)i + 1));
+  lua_pop(L, 1);
+  return event;
+}
+
 /* The events in the list at 1, which the script may have changed meanwhile. */
 static void take_events(lua_State *L, wait_any *self) {
-  for (size_t i = 0; i < self->count; i++) {
-    lua_rawgeti(L, 1, (lua_Integer)i + 1);
-    const lua_event *event = shmkit_lua_test_object(L, -1, &class_key);
-    if (event == NULL || event->event == NULL)
-      luaL_argerror(L, 1, lua_pushfstring(L, "element %d is no open " CLASS_NAME, (int)i + 1));
-    self->events[i] = event->event;
-    lua_pop(L, 1);
-  }
+  for (size_t i = 0; i < self->count; i++) self->events[i] = check_element(L, i);
 }
 
 /* The list of sequences at 3; else what they are now. */

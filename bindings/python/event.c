@@ -171,20 +171,20 @@ static PyObject *wait_for_first(wait_any *self, PyObject *events, int64_t timeou
   return found;
 }
 
-PyObject *shmkit_python_wait_any(PyObject *given, PyObject *since, PyObject *given_timeout) {
+PyObject *shmkit_python_wait_any(PyObject *events, PyObject *since, PyObject *timeout) {
   wait_any self = {.level = since == Py_None};
-  int64_t timeout;
-  PyObject *found = NULL, *events = PySequence_Tuple(given);
-  if (!events) return NULL;
-  self.count = (size_t)PyTuple_GET_SIZE(events);
+  int64_t nanoseconds;
+  PyObject *found = NULL, *taken = PySequence_Tuple(events);
+  if (!taken) return NULL;
+  self.count = (size_t)PyTuple_GET_SIZE(taken);
   if (self.count > SHMKIT_WAIT_ANY_MAX) {
     size_t which;
     shmkit_python_raise(shmkit_event_wait_any(NULL, self.count, NULL, 0, &which));
-  } else if (shmkit_python_timeout(given_timeout, false, &timeout) &&
-             (self.level || parse_any_since(&self, since)) && take_events(&self, events)) {
-    found = wait_for_first(&self, events, timeout);
+  } else if (shmkit_python_timeout(timeout, false, &nanoseconds) &&
+             (self.level || parse_any_since(&self, since)) && take_events(&self, taken)) {
+    found = wait_for_first(&self, taken, nanoseconds);
   }
-  Py_DECREF(events);
+  Py_DECREF(taken);
   return found;
 }
 

@@ -200,14 +200,14 @@ PyObject *shmkit_python_mutex_state(const shmkit_mutex_state *state);
 int shmkit_python_mutex_init(PyObject *self, PyObject *args, PyObject *kwargs);
 void shmkit_python_mutex_dealloc(PyObject *self);
 int shmkit_python_mutex_traverse(PyObject *self, visitproc visit, void *arg);
-PyObject *shmkit_python_mutex_repr(PyObject *self);
+PyObject *shmkit_python_mutex_repr(PyObject *object);
 
 int shmkit_python_prepare_event(PyTypeObject *segment, PyTypeObject *event);
 shmkit_event *shmkit_python_event(PyObject *self);
 int shmkit_python_event_init(PyObject *self, PyObject *args, PyObject *kwargs);
 void shmkit_python_event_dealloc(PyObject *self);
 int shmkit_python_event_traverse(PyObject *self, visitproc visit, void *arg);
-PyObject *shmkit_python_event_repr(PyObject *self);
+PyObject *shmkit_python_event_repr(PyObject *object);
 
 /* (iterable of events, iterable of sequences or None, timeout) -> the first that was set, or None */
 PyObject *shmkit_python_wait_any(PyObject *events, PyObject *since, PyObject *timeout);

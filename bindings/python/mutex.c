@@ -14,6 +14,12 @@ static shmkit_python_sync *of(PyObject *self) {
   return shmkit_python_sync_of(self, native_type);
 }
 
+/* The same of a method's own object, whose type the interpreter has checked. */
+static shmkit_python_sync *of_self(PyObject *self) {
+  shmkit_python_sync *sync = *shmkit_python_sync_pointer(self);
+  return sync && !sync->closed ? sync : of(self);
+}
+
 shmkit_mutex *shmkit_python_mutex(PyObject *self) {
   shmkit_python_sync *sync = of(self);
   return sync ? sync->object : NULL;
@@ -69,7 +75,7 @@ static int lock(shmkit_python_sync *self, int64_t timeout) {
 
 static PyObject *mutex_enter(PyObject *object, PyObject *nothing) {
   (void)nothing;
-  shmkit_python_sync *self = of(object);
+  shmkit_python_sync *self = of_self(object);
   if (!self || lock(self, SHMKIT_FOREVER) < 0) return NULL;
   Py_INCREF(object);
   return object;
@@ -96,7 +102,7 @@ static PyObject *mutex_acquire(PyObject *object, PyObject *args, PyObject *kwarg
   int64_t timeout = SHMKIT_FOREVER;
   /* Converting arguments may run anything, close() too: before the look at the object. */
   if (!parse_wait(args, kwargs, &timeout)) return NULL;
-  shmkit_python_sync *self = of(object);
+  shmkit_python_sync *self = of_self(object);
   int locked = self ? lock(self, timeout) : -1;
   return locked < 0 ? NULL : PyBool_FromLong(locked);
 }
