@@ -261,6 +261,10 @@ def test_who_may_not_remove_it_is_not_told_that_rm_would(segment: Path) -> None:
     assert "would remove it" not in result.out
 
 
+@pytest.mark.skipif(
+    "libasan" in os.environ.get("LD_PRELOAD", ""),
+    reason="AddressSanitizer cannot do without /proc",
+)
 def test_system_v_is_found_where_there_is_no_proc() -> None:
     make = 'mount -t tmpfs tmpfs /proc; "$1" create sysv:0xdeadbeef 5000'
     result = support.run_in_own_place(make, "stat", "--json", "sysv:0xdeadbeef")
