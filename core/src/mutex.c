@@ -90,7 +90,10 @@ shmkit_status shmkit_mutex_open(const char *address, const shmkit_segment_option
       shmkit_segment_open_or_create(address, SHMKIT_SYNC_SIZE, options, &segment);
   if (status != 0) return status;
   status = make(segment, 0, true, out);
-  if (status != 0) shmkit_segment_free(segment);
+  if (status == 0) return 0;
+  /* What was made for it goes with it. */
+  if (shmkit_segment_created(segment)) (void)shmkit_segment_unlink(segment);
+  shmkit_segment_free(segment);
   return status;
 }
 
@@ -203,16 +206,16 @@ static shmkit_status lock_slowly(shmkit_mutex *self, uint32_t me, uint32_t seen,
 
 shmkit_status shmkit_mutex_lock(shmkit_mutex *self, int64_t timeout) {
   uint32_t seen = 0, me = shmkit__identity_known(self->party);
+  shmkit_status status = shmkit__sync_check_timeout(self->segment, timeout);
+  if (status != 0) return status;
   if (me == 0) {
-    shmkit_status status = shmkit__identity_take(self->party, self->segment, &me);
+    status = shmkit__identity_take(self->party, self->segment, &me);
     if (status != 0) return status;
   }
   if (change(self, &seen, me)) {
     shmkit__crash_point("mutex.locked");
     return 0;
   }
-  shmkit_status status = shmkit__sync_check_timeout(self->segment, timeout);
-  if (status != 0) return status;
   return lock_slowly(self, me, seen, timeout);
 }
 

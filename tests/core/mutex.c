@@ -419,8 +419,18 @@ START_TEST(what_cannot_be_a_mutex_is_refused) {
 }
 END_TEST
 
+START_TEST(what_was_made_for_a_mutex_that_cannot_be_is_gone) {
+  shmkit_mutex *mutex = NULL;
+  shmkit_segment *segment = NULL;
+  assert_fails(SHMKIT_ERR_UNSUPPORTED, shmkit_mutex_open(sysv_address(), NULL, &mutex));
+  assert_fails(-ENOENT, shmkit_segment_open(sysv_address(), NULL, &segment));
+}
+END_TEST
+
 START_TEST(times_that_make_no_sense_are_refused) {
   shmkit_mutex *mutex = begin();
+  assert_fails(-EINVAL, shmkit_mutex_lock(mutex, -2));
+  ck_assert(!look(mutex).locked);
   pid_t holder = start_holder();
   assert_fails(-EINVAL, shmkit_mutex_lock(mutex, -2));
   assert_fails(-EINVAL, shmkit_mutex_lock(mutex, INT64_MIN));
@@ -575,6 +585,7 @@ int main(int argc, char **argv) {
       ending_the_object_gives_the_lock_up,
       several_mutexes_of_a_segment_are_independent,
       what_cannot_be_a_mutex_is_refused,
+      what_was_made_for_a_mutex_that_cannot_be_is_gone,
       times_that_make_no_sense_are_refused,
       whatever_bytes_are_there_nobody_hangs,
       the_pins_of_identities_are_no_mappings,
