@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -345,6 +346,41 @@ START_TEST(a_child_that_lives_on_does_not_keep_its_parents_lock) {
 }
 END_TEST
 
+enum { PERMITTED = 1 };
+
+/* Process 1 of a PID namespace of its own holds it; who is outside kills this one, and that one with
+ * it. */
+static void hold_in_pid_namespace(void *address) {
+  if (unshare(CLONE_NEWPID) != 0) {
+    signal_turn(0);
+    for (;;) (void)pause();
+  }
+  shared()->count[PERMITTED] = 1;
+  if (fork() == 0) {
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ensure(getpid() == 1);
+    lock_and_stay(address);
+  }
+  for (;;) (void)pause();
+}
+
+START_TEST(a_holder_in_another_pid_namespace_is_known_to_live_and_to_die) {
+  shmkit_mutex *mutex = begin();
+  pid_t holder = start(hold_in_pid_namespace, (void *)(uintptr_t)name());
+  wait_turn(0);
+  if (shared()->count[PERMITTED]) {
+    ck_assert(look(mutex).locked);
+    ck_assert_int_eq(shmkit_mutex_lock(mutex, second / 5), SHMKIT_TIMEOUT);
+    kill_child(holder);
+    ck_assert_int_eq(shmkit_mutex_lock(mutex, SHMKIT_FOREVER), SHMKIT_OWNER_DIED);
+    assert_done(shmkit_mutex_unlock(mutex));
+  } else {
+    kill_child(holder);
+  }
+  end(mutex);
+}
+END_TEST
+
 START_TEST(descriptors_closed_behind_its_back_change_nothing) {
   shmkit_mutex *mutex = begin();
   assert_done(shmkit_mutex_lock(mutex, 0));
@@ -581,6 +617,7 @@ int main(int argc, char **argv) {
       a_stopped_holder_holds_it,
       a_forked_child_holds_nothing_of_its_parents,
       a_child_that_lives_on_does_not_keep_its_parents_lock,
+      a_holder_in_another_pid_namespace_is_known_to_live_and_to_die,
       descriptors_closed_behind_its_back_change_nothing,
       ending_the_object_gives_the_lock_up,
       several_mutexes_of_a_segment_are_independent,

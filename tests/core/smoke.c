@@ -4,8 +4,9 @@
  * and the two sides of a meeting between programs that were built differently.
  *
  *   smoke              everything in one process
- *   smoke make NAME    make a segment of the lifetime "last", with content; wait for the end of
- *                      standard input; then check that the other side has answered and left it
+ *   smoke make NAME    make a segment of the lifetime "last", with content, and hold a mutex in it; wait
+ *                      for the end of standard input; then check that the other side has answered,
+ *                      left it, and ended with another mutex
  *   smoke meet NAME    check what "make" made, answer, and leave
  */
 #include <errno.h>
@@ -46,6 +47,53 @@ static void check_fields(shmkit_segment *segment) {
   CHECK(shmkit_segment_view(segment, SHMKIT_F64, 4, 1, &span) == -EINVAL);
 }
 
+/* ---- Waiting for each other ----------------------------------------------------------------- */
+
+/* What the maker holds, what the guest ends with, and what it sets. */
+enum { MAKERS = 1024, GUESTS = 1088, EVENT = 1152 };
+static shmkit_mutex *makers, *guests;
+static shmkit_event *event;
+
+static void find_objects(shmkit_segment *segment) {
+  CHECK(shmkit_segment_mutex(segment, MAKERS, &makers) == 0);
+  CHECK(shmkit_segment_mutex(segment, GUESTS, &guests) == 0);
+  CHECK(shmkit_segment_event(segment, EVENT, &event) == 0);
+}
+
+static void free_objects(void) {
+  shmkit_mutex_free(makers);
+  shmkit_mutex_free(guests);
+  shmkit_event_free(event);
+}
+
+static void hold(shmkit_segment *segment) {
+  find_objects(segment);
+  CHECK(shmkit_mutex_lock(makers, SHMKIT_FOREVER) == 0);
+  CHECK(shmkit_event_wait(event, 0) == SHMKIT_TIMEOUT);
+}
+
+/* The guest knows that the maker lives, and leaves with a mutex as if it were killed. */
+static void die_with_it(shmkit_segment *segment) {
+  find_objects(segment);
+  CHECK(shmkit_mutex_lock(makers, 0) == SHMKIT_TIMEOUT);
+  CHECK(shmkit_mutex_unlock(makers) == -EPERM);
+  CHECK(shmkit_mutex_lock(guests, SHMKIT_FOREVER) == 0);
+  CHECK(shmkit_event_set(event) == 0);
+  CHECK(shmkit_event_sequence(event) == 1);
+  free_objects();
+}
+
+static void inherit(void) {
+  CHECK(shmkit_event_wait(event, SHMKIT_FOREVER) == 0);
+  CHECK(shmkit_event_wait_since(event, 0, SHMKIT_FOREVER) == 0);
+  CHECK(shmkit_mutex_lock(guests, SHMKIT_FOREVER) == SHMKIT_OWNER_DIED);
+  CHECK(shmkit_mutex_unlock(guests) == 0);
+  CHECK(shmkit_mutex_unlock(makers) == 0);
+  free_objects();
+}
+
+/* ---- Meeting -------------------------------------------------------------------------------- */
+
 static shmkit_segment *make(const char *name) {
   const shmkit_segment_options options = {
       .lifetime = SHMKIT_LAST, .capacity = CAPACITY, .content = "made", .content_size = 4};
@@ -73,6 +121,14 @@ static void meet(const char *name) {
   shmkit_segment_free(segment);
 }
 
+static void meet_and_die(const char *name) {
+  shmkit_segment *segment = NULL;
+  CHECK(shmkit_segment_open(name, NULL, &segment) == 0);
+  die_with_it(segment);
+  shmkit_segment_free(segment);
+  meet(name);
+}
+
 static void check_answer(shmkit_segment *segment) {
   char answer[8];
   CHECK(shmkit_segment_refresh(segment) == 0);
@@ -89,9 +145,11 @@ static void check_that_none_is_left(const char *name) {
 static void make_and_wait(const char *name) {
   char byte;
   shmkit_segment *segment = make(name);
+  hold(segment);
   CHECK(printf("made\n") > 0 && fflush(stdout) == 0);
   CHECK(read(STDIN_FILENO, &byte, 1) == 0);
   check_answer(segment);
+  inherit();
   shmkit_segment_free(segment);
   check_that_none_is_left(name);
 }
@@ -145,7 +203,7 @@ int main(int argc, char **argv) {
   } else if (argc == 3 && strcmp(argv[1], "make") == 0) {
     make_and_wait(argv[2]);
   } else if (argc == 3 && strcmp(argv[1], "meet") == 0) {
-    meet(argv[2]);
+    meet_and_die(argv[2]);
   } else {
     return EXIT_FAILURE;
   }
