@@ -174,5 +174,5 @@ void json_item(json *item, bool first) {
 }
 
 void json_end(void) {
-  (void)puts("]}");
+  (void)puts("\n]}");
 }
