@@ -60,6 +60,7 @@ def test_the_version_is_told() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["ls"], ["--help"], ["ls", "--help"], ["--version"]])
+@pytest.mark.usefixtures("segment")  # So that there is output.
 def test_output_that_cannot_be_written_is_a_failure(arguments: list[str]) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
