@@ -106,11 +106,12 @@ static unsigned remove_each(void) {
   return removed;
 }
 
-/* 10,000 rounds when the machine is to be worked hard; else 200, or as many as a slow machine does in
- * half a minute. */
-static bool is_enough(unsigned rounds, time_t begun) {
+/* 10,000 rounds when the machine is to be worked hard; else 200 and until the others were there, or
+ * as many as a slow machine does in half a minute. */
+static bool is_enough(unsigned rounds, unsigned removed, time_t begun) {
   if (soak_seconds(0) > 0) return rounds == 10000;
-  return rounds == 200 || time(NULL) - begun > 30;
+  bool met = removed > 0 && shared()->count[HELD] > 0;
+  return (met && rounds >= 200) || time(NULL) - begun > 30;
 }
 
 static void attack(unsigned (*act)(void)) {
@@ -119,7 +120,7 @@ static void attack(unsigned (*act)(void)) {
   char a[] = "a", b[] = "b", c[] = "c";
   pid_t children[] = {start(come_and_go, a), start(come_and_go, a), start(come_as_a_stranger, b),
                       start(come_as_a_stranger, b), start(make_and_remove, c)};
-  for (; !is_enough(rounds, begun); rounds++) removed += act();
+  for (; !is_enough(rounds, removed, begun); rounds++) removed += act();
   shared()->stop = true;
   for (size_t i = 0; i < COUNT(children); i++) finish(children[i]);
   (void)unlink(path_of(other_name("a")));
