@@ -60,11 +60,6 @@ static bool is_as_listed(const struct shmkit__entry *entry, const struct stat *s
          nanoseconds(status->st_atim) == info->accessed;
 }
 
-static bool leads_to(const char *path, const struct stat *file) {
-  struct stat now;
-  return lstat(path, &now) == 0 && now.st_dev == file->st_dev && now.st_ino == file->st_ino;
-}
-
 /* Nobody else may remove it, enter it, or have it open, from here to the close of `fd`. */
 static int claim(struct shmkit__entry *entry, int fd, const struct stat *status) {
   int error = shmkit__os_lock(fd, SHMKIT__BYTE_REMOVAL, SHMKIT__EXCLUSIVE);
@@ -82,7 +77,7 @@ static int claim(struct shmkit__entry *entry, int fd, const struct stat *status)
 
 static int remove_claimed(struct shmkit__entry *entry, int fd, const struct stat *status) {
   int error = 0;
-  if (!leads_to(entry->path, status)) {
+  if (!shmkit__lifetime_leads_to(entry->path, status)) {
     error = keep(entry, -EBUSY, "its name leads elsewhere by now");
   } else if (!shmkit__os_lease_is_whole(fd)) {
     error = keep(entry, -EBUSY, "a process is opening it");

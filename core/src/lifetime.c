@@ -33,7 +33,7 @@ static bool same_file(const struct stat *a, const struct stat *b) {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static bool leads_to(const char *path, const struct stat *file) {
+bool shmkit__lifetime_leads_to(const char *path, const struct stat *file) {
   struct stat now;
   return lstat(path, &now) == 0 && same_file(&now, file);
 }
@@ -44,7 +44,7 @@ static int remove_name(const char *path, int fd, const struct stat *file) {
   int error = shmkit__os_lock(fd, SHMKIT__BYTE_REMOVAL, SHMKIT__EXCLUSIVE);
   /* A file that cannot be opened for writing cannot be locked: its name is removed as rm would. */
   if (error != 0 && error != -EBADF) return error;
-  if (!leads_to(path, file)) return -ESTALE;
+  if (!shmkit__lifetime_leads_to(path, file)) return -ESTALE;
   shmkit__crash_point("unlink.locked");
   int result = unlink(path) == 0 ? 0 : -errno;
   shmkit__crash_point("unlink.done");
@@ -71,7 +71,7 @@ bool shmkit__lifetime_reap_stale(const char *path) {
   if (lstat(path, &status) != 0) return errno == ENOENT;
   if (!S_ISREG(status.st_mode)) return false;
   (void)shmkit__lifetime_reap(path, status.st_dev, status.st_ino);
-  return !leads_to(path, &status);
+  return !shmkit__lifetime_leads_to(path, &status);
 }
 
 static shmkit_status fail_unlink(const char *address, int error) {
@@ -203,7 +203,7 @@ static shmkit_status remove_stale(const struct shmkit__address *address, int fd,
   }
   if (readonly) {
     (void)shmkit__lifetime_reap(path, status->st_dev, status->st_ino);
-    if (!leads_to(path, status)) return SHMKIT_AGAIN;
+    if (!shmkit__lifetime_leads_to(path, status)) return SHMKIT_AGAIN;
   } else {
     int error = remove_name(path, fd, status);
     if (error == 0 || error == -EAGAIN || error == -ESTALE || error == -ENOENT) return SHMKIT_AGAIN;

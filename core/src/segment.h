@@ -124,6 +124,9 @@ shmkit_status shmkit__sysv_creator(const shmkit_segment *self, shmkit_creator *o
 
 /* ---- Ending (lifetime.c) -------------------------------------------------------------------- */
 
+/* Whether the name at `path` leads to this file now, and not through a symbolic link. */
+bool shmkit__lifetime_leads_to(const char *path, const struct stat *file);
+
 /* Whether an open file is a Last segment. */
 bool shmkit__lifetime_is_last(int fd, const struct stat *status);
 
