@@ -61,10 +61,7 @@ shmkit_status shmkit_event_open(const char *address, const shmkit_segment_option
       shmkit_segment_open_or_create(address, SHMKIT_SYNC_SIZE, options, &segment);
   if (status != 0) return status;
   status = make(segment, 0, true, out);
-  if (status == 0) return 0;
-  /* What was made for it goes with it. */
-  if (shmkit_segment_created(segment)) (void)shmkit_segment_unlink(segment);
-  shmkit_segment_free(segment);
+  if (status != 0) shmkit__sync_abandon(segment);
   return status;
 }
 

@@ -16,6 +16,11 @@ shmkit_status shmkit__sync_check(const shmkit_segment *segment, const char *what
   return shmkit__segment_check_range(segment, offset, SHMKIT_SYNC_SIZE);
 }
 
+void shmkit__sync_abandon(shmkit_segment *segment) {
+  if (shmkit_segment_created(segment)) (void)shmkit_segment_unlink(segment);
+  shmkit_segment_free(segment);
+}
+
 shmkit_status shmkit__sync_check_timeout(const shmkit_segment *segment, int64_t timeout) {
   if (timeout >= SHMKIT_FOREVER) return 0;
   return shmkit__fail(-EINVAL, segment->address,

@@ -12,6 +12,9 @@
  * `what`: "a mutex". */
 shmkit_status shmkit__sync_check(const shmkit_segment *segment, const char *what, uint64_t offset);
 
+/* End the segment of an object of its own that could not be made: what was created for it goes. */
+void shmkit__sync_abandon(shmkit_segment *segment);
+
 /* Fail when it makes no sense. */
 shmkit_status shmkit__sync_check_timeout(const shmkit_segment *segment, int64_t timeout);
 
