@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "names.h"
 #include "report.h"
 #include "text.h"
 
@@ -55,20 +56,11 @@ static json *extents_json(const shmkit_info *info) {
 }
 
 static json *seals_json(const shmkit_info *info) {
-  static const struct {
-    uint32_t seal;
-    const char *name;
-  } names[] = {{SHMKIT_SEAL_SEAL, "seal"},
-               {SHMKIT_SEAL_SHRINK, "shrink"},
-               {SHMKIT_SEAL_GROW, "grow"},
-               {SHMKIT_SEAL_WRITE, "write"},
-               {SHMKIT_SEAL_FUTURE_WRITE, "future_write"}};
+  const char *name;
   if (info->seals == SHMKIT_UNKNOWN_ID) return NULL;
   json *array = json_new_array();
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    if (info->seals & names[i].seal) {
-      json_append(array, must(json_object_new_string(names[i].name)));
-    }
+  for (unsigned bit = 0; (name = name_of_seal(bit)) != NULL; bit++) {
+    if (info->seals & (1U << bit)) json_append(array, must(json_object_new_string(name)));
   }
   return array;
 }

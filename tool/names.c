@@ -51,3 +51,9 @@ const char *name_of_group(uint32_t gid) {
   static struct known *groups;
   return name_of(&groups, gid, group_name);
 }
+
+const char *name_of_seal(unsigned bit) {
+  /* In the order of SHMKIT_SEAL_SEAL, SHRINK, GROW, WRITE, FUTURE_WRITE. */
+  static const char *const names[] = {"seal", "shrink", "grow", "write", "future_write"};
+  return bit < sizeof names / sizeof names[0] ? names[bit] : NULL;
+}

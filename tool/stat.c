@@ -111,13 +111,13 @@ static void show_identity(const shmkit_info *info) {
 }
 
 static char *seals(const shmkit_info *info) {
-  static const char *const names[] = {"seal", "shrink", "grow", "write", "future_write"};
+  const char *name;
   char *text = NULL;
   size_t size = 0;
   if (info->seals == 0) return must(strdup("none"));
   FILE *out = must(open_memstream(&text, &size));
-  for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-    if (info->seals & (1U << i)) (void)fprintf(out, "%s%s", ftell(out) > 0 ? ", " : "", names[i]);
+  for (unsigned bit = 0; (name = name_of_seal(bit)) != NULL; bit++) {
+    if (info->seals & (1U << bit)) (void)fprintf(out, "%s%s", ftell(out) > 0 ? ", " : "", name);
   }
   if (fclose(out) != 0) return must(NULL);
   return text;
