@@ -29,23 +29,15 @@
 /* ---- Making --------------------------------------------------------------------------------- */
 
 static shmkit_status make(shmkit_segment *segment, uint64_t offset, bool own, shmkit_event **out) {
-  shmkit_status status = shmkit_segment_pin(segment);
-  if (status != 0) return status;
-  status = shmkit__sync_check(segment, "an event", offset);
-  shmkit_event *self = status == 0 ? calloc(1, sizeof *self) : NULL;
-  if (self == NULL) {
-    if (status == 0) {
-      status =
-          shmkit__fail(-ENOMEM, segment->address, "no memory for an event in %s", segment->address);
-    }
-    shmkit_segment_unpin(segment);
+  shmkit_event *self = calloc(1, sizeof *self);
+  if (self == NULL) return shmkit__sync_fail_memory(segment, "an event");
+  shmkit_status status =
+      shmkit__place_take(segment, offset, SHMKIT__MARK_EVENT, &self->place);
+  if (status != 0) {
+    free(self);
     return status;
   }
-  void *memory = segment->memory + offset;
-  self->memory = memory;
-  self->segment = segment;
-  self->offset = offset;
-  self->owns_segment = own;
+  self->place.owns_segment = own;
   *out = self;
   return 0;
 }
@@ -68,31 +60,30 @@ shmkit_status shmkit_event_open(const char *address, const shmkit_segment_option
 void shmkit_event_free(shmkit_event *self) {
   if (self == NULL) return;
   shmkit__event_unwatch(self);
-  shmkit_segment_unpin(self->segment);
-  if (self->owns_segment) shmkit_segment_free(self->segment);
+  shmkit__place_leave(&self->place);
   free(self);
 }
 
 shmkit_segment *shmkit_event_segment(const shmkit_event *self) {
-  return self->segment;
+  return self->place.segment;
 }
 
 uint64_t shmkit_event_offset(const shmkit_event *self) {
-  return self->offset;
+  return self->place.offset;
 }
 
 /* ---- Setting -------------------------------------------------------------------------------- */
 
 static shmkit_status check_writable(const shmkit_event *self) {
-  if (!self->segment->readonly) return 0;
-  return shmkit__fail(-EACCES, self->segment->address,
+  if (!self->place.segment->readonly) return 0;
+  return shmkit__fail(-EACCES, self->place.segment->address,
                       "cannot change the event at offset %" PRIu64 " of %s: it is open read-only",
-                      self->offset, self->segment->address);
+                      self->place.offset, self->place.segment->address);
 }
 
 /* The word becomes what it is without `without`, with `with`, plus `plus`; what it was. */
 static uint32_t change(shmkit_event *self, uint32_t without, uint32_t with, uint32_t plus) {
-  _Atomic uint32_t *word = &self->memory->word;
+  _Atomic uint32_t *word = &self->place.memory->word;
   uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
   /* Release: what was written before is seen by who sees the new word. */
   while (!atomic_compare_exchange_weak_explicit(word, &seen, ((seen & ~without) | with) + plus,
@@ -108,7 +99,7 @@ shmkit_status shmkit_event_set(shmkit_event *self) {
                            UINT32_C(1) << SHMKIT__EVENT_SEQUENCE_SHIFT);
   if (before & (SHMKIT__EVENT_WAITERS | SHMKIT__EVENT_ALWAYS_WAKE)) {
     shmkit__crash_point("event.set");
-    shmkit__os_wake(&self->memory->word, INT_MAX);
+    shmkit__os_wake(&self->place.memory->word, INT_MAX);
     shmkit__crash_point("event.waked");
   }
   return 0;
@@ -148,11 +139,11 @@ static bool spin(const shmkit_event *self, const struct shmkit__event_wait *wait
 /* Before sleeping on the event: what word to expect, and for how long at most to sleep. False: it has
  * changed meanwhile, look again. */
 bool shmkit__event_announce(shmkit_event *self, uint32_t seen, uint32_t *flagged, uint64_t *slice) {
-  bool readonly = self->segment->readonly;
+  bool readonly = self->place.segment->readonly;
   *slice = readonly && !(seen & SHMKIT__EVENT_ALWAYS_WAKE) ? SHMKIT__POLL_SLICE : SHMKIT__SLICE;
   *flagged = readonly ? seen : seen | SHMKIT__EVENT_WAITERS;
   return seen == *flagged ||
-         atomic_compare_exchange_strong_explicit(&self->memory->word, &seen, *flagged,
+         atomic_compare_exchange_strong_explicit(&self->place.memory->word, &seen, *flagged,
                                                  memory_order_relaxed, memory_order_relaxed);
 }
 
@@ -167,18 +158,18 @@ static shmkit_status wait_once(shmkit_event *self, const struct shmkit__event_wa
   uint64_t pause = shmkit__slice(deadline, slice);
   if (pause == 0) return SHMKIT_TIMEOUT;
   shmkit__crash_point("event.flagged");
-  int error = shmkit__os_wait(&self->memory->word, flagged, pause);
+  int error = shmkit__os_wait(&self->place.memory->word, flagged, pause);
   shmkit__crash_point("event.woken");
   if (error == 0) return SHMKIT_AGAIN;
-  return shmkit__fail(error, self->segment->address,
+  return shmkit__fail(error, self->place.segment->address,
                       "a signal interrupted waiting for the event at offset %" PRIu64 " of %s",
-                      self->offset, self->segment->address);
+                      self->place.offset, self->place.segment->address);
 }
 
 static shmkit_status wait_for(shmkit_event *self, const struct shmkit__event_wait *wait,
                               int64_t timeout) {
   if (shmkit__event_is_over(wait, shmkit__event_look(self))) return 0;
-  shmkit_status status = shmkit__sync_check_timeout(self->segment, timeout);
+  shmkit_status status = shmkit__sync_check_timeout(self->place.segment, timeout);
   if (status != 0) return status;
   if (timeout == 0) return SHMKIT_TIMEOUT;
   if (spin(self, wait)) return 0;
@@ -196,10 +187,10 @@ shmkit_status shmkit_event_wait(shmkit_event *self, int64_t timeout) {
 
 shmkit_status shmkit__event_check_sequence(const shmkit_event *self, uint32_t since) {
   if (since <= UINT32_MAX >> SHMKIT__EVENT_SEQUENCE_SHIFT) return 0;
-  return shmkit__fail(-EINVAL, self->segment->address,
+  return shmkit__fail(-EINVAL, self->place.segment->address,
                       "%" PRIu32 " is no sequence of an event in %s: use one that "
                       "shmkit_event_sequence gave",
-                      since, self->segment->address);
+                      since, self->place.segment->address);
 }
 
 shmkit_status shmkit_event_wait_since(shmkit_event *self, uint32_t since, int64_t timeout) {

@@ -14,10 +14,7 @@
 #define SHMKIT__POLL_SLICE UINT64_C(1000000)
 
 struct shmkit_event {
-  struct shmkit__event_memory *memory;
-  shmkit_segment *segment;
-  uint64_t offset;
-  bool owns_segment;
+  struct shmkit__place place;
   /* Behind a descriptor; all protected by the lock in watch.c. */
   bool watched;
   int bell;
@@ -27,7 +24,7 @@ struct shmkit_event {
 
 static inline uint32_t shmkit__event_look(const shmkit_event *self) {
   /* Acquire: what was written before the set that is seen here is seen from here on. */
-  return atomic_load_explicit(&self->memory->word, memory_order_acquire);
+  return atomic_load_explicit(&self->place.memory->word, memory_order_acquire);
 }
 
 /* What is waited for. */

@@ -29,17 +29,13 @@
 #include "sync.h"
 
 struct shmkit_mutex {
-  struct shmkit__mutex_memory *memory;
+  struct shmkit__place place;
   struct shmkit__party *party;
-  shmkit_segment *segment;
-  uint64_t offset;
-  /* The segment is the mutex's own. */
-  bool owns_segment;
 };
 
 /* ---- Making --------------------------------------------------------------------------------- */
 
-static shmkit_status check(const shmkit_segment *segment, uint64_t offset) {
+static shmkit_status check(const shmkit_segment *segment) {
   if (segment->kind == SHMKIT_SYSV) {
     return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, segment->address,
                         "%s cannot have a mutex: System V segments have no file whose locks tell "
@@ -50,32 +46,28 @@ static shmkit_status check(const shmkit_segment *segment, uint64_t offset) {
     return shmkit__fail(-EACCES, segment->address,
                         "cannot have a mutex in %s: it is open read-only", segment->address);
   }
-  return shmkit__sync_check(segment, "a mutex", offset);
+  return 0;
 }
 
 static shmkit_status make(shmkit_segment *segment, uint64_t offset, bool own, shmkit_mutex **out) {
-  shmkit_status status = shmkit_segment_pin(segment);
+  shmkit_status status = check(segment);
   if (status != 0) return status;
-  status = check(segment, offset);
-  if (status != 0) goto unpin;
   shmkit_mutex *self = calloc(1, sizeof *self);
-  struct shmkit__party *party = self != NULL ? shmkit__party_join(segment) : NULL;
-  if (party == NULL) {
-    free(self);
-    status =
-        shmkit__fail(-ENOMEM, segment->address, "no memory for a mutex in %s", segment->address);
-    goto unpin;
+  if (self == NULL) return shmkit__sync_fail_memory(segment, "a mutex");
+  status = shmkit__place_take(segment, offset, SHMKIT__MARK_MUTEX, &self->place);
+  if (status != 0) goto free_self;
+  self->party = shmkit__party_join(segment);
+  if (self->party == NULL) {
+    status = -ENOMEM;
+    goto leave_place;
   }
-  void *memory = segment->memory + offset;
-  self->memory = memory;
-  self->party = party;
-  self->segment = segment;
-  self->offset = offset;
-  self->owns_segment = own;
+  self->place.owns_segment = own;
   *out = self;
   return 0;
-unpin:
-  shmkit_segment_unpin(segment);
+leave_place:
+  shmkit__place_leave(&self->place);
+free_self:
+  free(self);
   return status;
 }
 
@@ -97,17 +89,16 @@ shmkit_status shmkit_mutex_open(const char *address, const shmkit_segment_option
 void shmkit_mutex_free(shmkit_mutex *self) {
   if (self == NULL) return;
   shmkit__party_leave(self->party);
-  shmkit_segment_unpin(self->segment);
-  if (self->owns_segment) shmkit_segment_free(self->segment);
+  shmkit__place_leave(&self->place);
   free(self);
 }
 
 shmkit_segment *shmkit_mutex_segment(const shmkit_mutex *self) {
-  return self->segment;
+  return self->place.segment;
 }
 
 uint64_t shmkit_mutex_offset(const shmkit_mutex *self) {
-  return self->offset;
+  return self->place.offset;
 }
 
 /* ---- Whether the holder lives --------------------------------------------------------------- */
@@ -116,14 +107,14 @@ uint64_t shmkit_mutex_offset(const shmkit_mutex *self) {
 static int lives(shmkit_mutex *self, uint32_t identity) {
   struct stat status;
   int fd = -1;
-  if (shmkit__segment_descriptor(self->segment, &fd, &status) != 0) {
-    return shmkit__segment_fail_lost(self->segment);
+  if (shmkit__segment_descriptor(self->place.segment, &fd, &status) != 0) {
+    return shmkit__segment_fail_lost(self->place.segment);
   }
   int answer = shmkit__os_identity_lives(fd, identity);
   if (answer >= 0) return answer;
-  return shmkit__fail_errno(-answer, self->segment->address,
+  return shmkit__fail_errno(-answer, self->place.segment->address,
                             "cannot lock in %s: asking whether its holder lives",
-                            self->segment->address);
+                            self->place.segment->address);
 }
 
 /* ---- Locking -------------------------------------------------------------------------------- */
@@ -132,14 +123,14 @@ static int lives(shmkit_mutex *self, uint32_t identity) {
  * what the word is instead. */
 /* The compare-exchange writes through it. NOLINTNEXTLINE(readability-non-const-parameter) */
 static bool change(shmkit_mutex *self, uint32_t *seen, uint32_t to) {
-  return atomic_compare_exchange_strong_explicit(&self->memory->word, seen, to,
+  return atomic_compare_exchange_strong_explicit(&self->place.memory->word, seen, to,
                                                  memory_order_acquire, memory_order_relaxed);
 }
 
 static bool spin(shmkit_mutex *self, uint32_t me) {
   if (!shmkit__os_may_spin()) return false;
   for (int i = 0; i < SHMKIT__SPINS; i++) {
-    uint32_t seen = atomic_load_explicit(&self->memory->word, memory_order_relaxed);
+    uint32_t seen = atomic_load_explicit(&self->place.memory->word, memory_order_relaxed);
     if (seen == 0 && change(self, &seen, me)) return true;
     shmkit__relax();
   }
@@ -160,7 +151,7 @@ static shmkit_status inherit(shmkit_mutex *self, uint32_t seen, uint32_t me) {
 
 /* One round of the wait: SHMKIT_AGAIN to go on. `probe`: ask first whether the holder lives. */
 static shmkit_status wait_once(shmkit_mutex *self, uint32_t me, uint64_t deadline, bool *probe) {
-  _Atomic uint32_t *word = &self->memory->word;
+  _Atomic uint32_t *word = &self->place.memory->word;
   uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
   if ((seen & SHMKIT__MUTEX_IDENTITY) == 0) {
     return change(self, &seen, me | SHMKIT__MUTEX_WAITERS) ? 0 : SHMKIT_AGAIN;
@@ -180,16 +171,16 @@ static shmkit_status wait_once(shmkit_mutex *self, uint32_t me, uint64_t deadlin
   shmkit__crash_point("mutex.woken");
   *probe = shmkit__now() - before >= pause;
   if (error == 0) return SHMKIT_AGAIN;
-  return shmkit__fail(error, self->segment->address,
+  return shmkit__fail(error, self->place.segment->address,
                       "a signal interrupted waiting for the mutex at offset %" PRIu64 " of %s",
-                      self->offset, self->segment->address);
+                      self->place.offset, self->place.segment->address);
 }
 
 static shmkit_status lock_slowly(shmkit_mutex *self, uint32_t me, uint32_t seen, int64_t timeout) {
   if ((seen & SHMKIT__MUTEX_IDENTITY) == me) {
-    return shmkit__fail(-EDEADLK, self->segment->address,
+    return shmkit__fail(-EDEADLK, self->place.segment->address,
                         "this thread holds the mutex at offset %" PRIu64 " of %s already",
-                        self->offset, self->segment->address);
+                        self->place.offset, self->place.segment->address);
   }
   if (timeout != 0 && spin(self, me)) return 0;
   uint64_t deadline = timeout == 0 ? 0 : shmkit__deadline_of(timeout);
@@ -203,10 +194,10 @@ static shmkit_status lock_slowly(shmkit_mutex *self, uint32_t me, uint32_t seen,
 
 shmkit_status shmkit_mutex_lock(shmkit_mutex *self, int64_t timeout) {
   uint32_t seen = 0, me = shmkit__identity_known(self->party);
-  shmkit_status status = shmkit__sync_check_timeout(self->segment, timeout);
+  shmkit_status status = shmkit__sync_check_timeout(self->place.segment, timeout);
   if (status != 0) return status;
   if (me == 0) {
-    status = shmkit__identity_take(self->party, self->segment, &me);
+    status = shmkit__identity_take(self->party, self->place.segment, &me);
     if (status != 0) return status;
   }
   if (change(self, &seen, me)) {
@@ -219,14 +210,14 @@ shmkit_status shmkit_mutex_lock(shmkit_mutex *self, int64_t timeout) {
 /* ---- Unlocking ------------------------------------------------------------------------------ */
 
 static shmkit_status fail_unlock(const shmkit_mutex *self, bool locked) {
-  return shmkit__fail(-EPERM, self->segment->address,
-                      "cannot unlock the mutex at offset %" PRIu64 " of %s: %s", self->offset,
-                      self->segment->address,
+  return shmkit__fail(-EPERM, self->place.segment->address,
+                      "cannot unlock the mutex at offset %" PRIu64 " of %s: %s", self->place.offset,
+                      self->place.segment->address,
                       locked ? "this thread does not hold it" : "it is not locked");
 }
 
 shmkit_status shmkit_mutex_unlock(shmkit_mutex *self) {
-  _Atomic uint32_t *word = &self->memory->word;
+  _Atomic uint32_t *word = &self->place.memory->word;
   uint32_t me = shmkit__identity_known(self->party), seen = me;
   /* Release: what this holder wrote is seen by the next. */
   if (me != 0 && atomic_compare_exchange_strong_explicit(word, &seen, 0, memory_order_release,
@@ -247,13 +238,13 @@ shmkit_status shmkit_mutex_unlock(shmkit_mutex *self) {
 /* ---- Looking -------------------------------------------------------------------------------- */
 
 shmkit_status shmkit_mutex_look(shmkit_mutex *self, shmkit_mutex_state *out) {
-  uint32_t seen = atomic_load_explicit(&self->memory->word, memory_order_acquire);
+  uint32_t seen = atomic_load_explicit(&self->place.memory->word, memory_order_acquire);
   uint32_t holder = seen & SHMKIT__MUTEX_IDENTITY;
   if (seen & ~(SHMKIT__MUTEX_WAITERS | (uint32_t)SHMKIT__MUTEX_IDENTITY)) {
-    return shmkit__fail(SHMKIT_ERR_CORRUPT, self->segment->address,
+    return shmkit__fail(SHMKIT_ERR_CORRUPT, self->place.segment->address,
                         "there is no mutex at offset %" PRIu64
                         " of %s: its first word is 0x%08" PRIx32,
-                        self->offset, self->segment->address, seen);
+                        self->place.offset, self->place.segment->address, seen);
   }
   int alive = holder != 0 ? lives(self, holder) : 0;
   if (alive < 0) return alive;

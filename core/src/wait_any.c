@@ -46,7 +46,7 @@ static bool announce(const struct wait_any *self, struct shmkit__expectation exp
     if (shmkit__event_is_over(&self->waits[i], seen) ||
         !shmkit__event_announce(event, seen, &expected[i].expected, &own))
       return false;
-    expected[i].word = &event->memory->word;
+    expected[i].word = &event->place.memory->word;
     if (own < *slice) *slice = own;
   }
   return true;
@@ -68,9 +68,9 @@ static shmkit_status wait_once(const struct wait_any *self, uint64_t deadline, s
   int error = shmkit__os_wait_any(expected, self->count, pause);
   if (error == -ENOSYS) error = nap(pause < SHMKIT__POLL_SLICE ? pause : SHMKIT__POLL_SLICE);
   if (error == 0) return SHMKIT_AGAIN;
-  return shmkit__fail(error, self->events[0]->segment->address,
+  return shmkit__fail(error, self->events[0]->place.segment->address,
                       "a signal interrupted waiting for %zu events, the first of them in %s",
-                      self->count, self->events[0]->segment->address);
+                      self->count, self->events[0]->place.segment->address);
 }
 
 shmkit_status shmkit_event_wait_any(shmkit_event *const events[], size_t count,
@@ -81,7 +81,7 @@ shmkit_status shmkit_event_wait_any(shmkit_event *const events[], size_t count,
                         SHMKIT_WAIT_ANY_MAX);
   }
   shmkit_status status = begin(&self, since);
-  if (status == 0) status = shmkit__sync_check_timeout(events[0]->segment, timeout);
+  if (status == 0) status = shmkit__sync_check_timeout(events[0]->place.segment, timeout);
   if (status != 0) return status;
   if (find(&self, out)) return 0;
   uint64_t deadline = timeout == 0 ? 0 : shmkit__deadline_of(timeout);

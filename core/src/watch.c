@@ -73,7 +73,7 @@ static size_t look_at_all(struct shmkit__expectation expected[], uint64_t *slice
     if (own < *slice) *slice = own;
     if (count == SHMKIT__WAIT_ANY_MAX) continue;
     expected[count++] =
-        (struct shmkit__expectation){.word = &event->memory->word, .expected = flagged};
+        (struct shmkit__expectation){.word = &event->place.memory->word, .expected = flagged};
   }
   return count;
 }
@@ -140,8 +140,8 @@ shmkit_status shmkit_event_fileno(shmkit_event *self, int *out) {
   if (error == 0) *out = self->bell;
   release();
   if (error == 0) return 0;
-  return shmkit__fail_errno(-error, self->segment->address,
-                            "cannot have a descriptor for the event in %s", self->segment->address);
+  return shmkit__fail_errno(-error, self->place.segment->address,
+                            "cannot have a descriptor for the event in %s", self->place.segment->address);
 }
 
 void shmkit__event_unwatch(shmkit_event *self) {

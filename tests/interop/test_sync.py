@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from peers import LANGUAGES, Failed, Peer
+from peers import LANGUAGES, Failed, Peer, unique_name
 
 SOON = 10_000_000
 pairs = pytest.mark.parametrize(("one", "other"), list(itertools.product(LANGUAGES, LANGUAGES)))
@@ -148,7 +148,8 @@ def test_impossible_waits_are_misuse(
     language: str, start: Callable[..., Peer], name: str, owner: Peer
 ) -> None:
     peer, holder = start(language), start("c")
-    peer.event_open(1, name)
+    apart = unique_name()
+    peer.event_open(1, apart)
     peer.mutex_open(1, name)
     holder.mutex_open(1, name)
 
@@ -163,3 +164,4 @@ def test_impossible_waits_are_misuse(
     holder.mutex_lock(1)
     refused(lambda: peer.mutex_lock(1, -5))
     holder.mutex_unlock(1)
+    peer.unlink_address(apart)

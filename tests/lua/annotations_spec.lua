@@ -34,7 +34,7 @@ end
 
 describe("the annotations", function()
   local text = read_annotations()
-  local seg = assert(shm.create("memfd:annotations", 64))
+  local seg = assert(shm.create("memfd:annotations", 128))
 
   it("can be loaded by Lua itself", function()
     assert.is_function(load(text))
@@ -66,7 +66,7 @@ describe("the annotations", function()
   end)
 
   it("declare the methods of events", function()
-    local event <close> = seg:event(0)
+    local event <close> = seg:event(64)
     assert.same(keys(debug.getmetatable(event).__index), declared(text, "Event"))
   end)
 

@@ -70,7 +70,7 @@ describe("a mutex", function()
       local _ <close> = assert(mutex:lock())
       assert.is_true(seg:load("u32", offset) ~= 0)
     end
-    assert.equal(("\0"):rep(4096), seg:read())
+    assert.equal(("\0"):rep(56), seg:read(8, 56))
   end)
 
   it("cannot be locked twice, nor unlocked by who does not hold it", function()
@@ -141,12 +141,34 @@ describe("a mutex", function()
     assert.equal("SHMKIT_ERR_UNSUPPORTED", shm.error_name(errno))
     support.raises(function() shm.mutex(5) end, "string expected")
     support.raises(function() shm.mutex("x", { size = 5 }) end, "size")
-    seg:store("u32", 0, 1 << 30)
+  end)
+
+  it("is not made of anything else", function()
+    local seg <close> = assert(shm.create("memfd:x", 4096))
     local mutex <close> = assert(seg:mutex(0))
-    none, message, errno = mutex:look()
-    assert.is_nil(none)
-    assert.is_string(message)
-    assert.equal("SHMKIT_ERR_CORRUPT", shm.error_name(errno))
+    local event <close> = assert(seg:event(64))
+    seg:write(128, "something else")
+    seg:store("u32", 0, 1 << 30)
+    for words, result in pairs {
+      ["there is no mutex at offset 0"] = table.pack(mutex:look()),
+      ["neither zeros nor a mutex"] = table.pack(seg:mutex(128)),
+      ["neither zeros nor an event"] = table.pack(seg:event(128)),
+    } do
+      local none, message, errno = table.unpack(result)
+      assert.is_nil(none)
+      assert.matches(words, message, 1, true)
+      assert.equal("SHMKIT_ERR_CORRUPT", shm.error_name(errno))
+    end
+    for words, result in pairs {
+      ["there is a mutex"] = table.pack(seg:event(0)),
+      ["there is an event"] = table.pack(seg:mutex(64)),
+    } do
+      local none, message, errno = table.unpack(result)
+      assert.is_nil(none)
+      assert.matches(words, message, 1, true)
+      assert.equal("SHMKIT_ERR_INCOMPATIBLE", shm.error_name(errno))
+    end
+    assert.is_false(event:is_set())
   end)
 
   it("has a segment of its own, which is persistent unless asked", function()

@@ -85,7 +85,7 @@ def test_zeros_in_a_segment_are_an_unlocked_one(segment: shmkit.Segment, offset:
         assert (state.locked, state.mine, state.owner_died) == (True, True, False)
         assert state.identity == segment.load("u32", offset)
         assert not in_thread(mutex.look).mine
-    assert segment.read() == bytes(4096)
+    assert segment.load("u32", offset) == 0
 
 
 def test_an_exception_leaves_it_unlocked_and_goes_on(mutex: shmkit.Mutex) -> None:
@@ -218,10 +218,23 @@ def test_where_none_can_be_it_says_why(segment: shmkit.Segment) -> None:
 
 
 def test_bytes_that_are_no_mutex_are_corrupt(segment: shmkit.Segment) -> None:
+    mutex = segment.mutex(0)
     segment.store("u32", 0, 1 << 30 | 5)
     with pytest.raises(shmkit.CorruptError):
-        segment.mutex(0).look()
-    assert "unknown" in repr(segment.mutex(0))
+        mutex.look()
+    assert "unknown" in repr(mutex)
+    segment.write(64, b"something else")
+    with pytest.raises(shmkit.CorruptError, match="neither zeros nor a mutex"):
+        segment.mutex(64)
+
+
+def test_an_event_is_no_mutex(segment: shmkit.Segment) -> None:
+    segment.event(0)
+    with pytest.raises(shmkit.IncompatibleError, match="there is an event"):
+        segment.mutex(0)
+    segment.mutex(64)
+    with pytest.raises(shmkit.IncompatibleError, match="there is a mutex"):
+        segment.event(64)
 
 
 # ---- Life ------------------------------------------------------------------------------------

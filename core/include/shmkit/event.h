@@ -4,7 +4,9 @@
  * Event: something that happens in one process and that others wait for.
  *
  * An event is 64 bytes of a segment of any kind, at a multiple of 64. Zeros are an event that is not
- * set and never was. The layout is the same for 32-bit and 64-bit programs and for every libc.
+ * set and never was. Whoever makes the first object there and may write marks them as an event's, so
+ * that nobody makes a mutex of them. The layout is the same for 32-bit and 64-bit programs and for
+ * every libc.
  *
  * LEVEL AND EDGE. An event is set until it is cleared, and it counts how often it was set. Who waits
  * without a sequence waits until it is set; who waits with one waits until it was set since then.
@@ -40,7 +42,9 @@ enum {
  *
  * @param offset  in bytes, a multiple of 64, with 64 bytes inside the segment's size.
  * @param out     the event, to be ended with shmkit_event_free.
- * @return 0; -EINVAL for a misaligned offset; SHMKIT_ERR_RANGE; SHMKIT_ERR_CLOSED; -ENOMEM.
+ * @return 0; -EINVAL for a misaligned offset; SHMKIT_ERR_RANGE; SHMKIT_ERR_INCOMPATIBLE where there
+ *         is a mutex; SHMKIT_ERR_CORRUPT where there is anything else that is not zeros;
+ *         SHMKIT_ERR_CLOSED; -ENOMEM.
  * Concurrency: any thread.
  */
 SHMKIT_API shmkit_status shmkit_segment_event(shmkit_segment *self, uint64_t offset,

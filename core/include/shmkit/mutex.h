@@ -4,7 +4,8 @@
  * Mutex: one holder at a time among all threads of all processes, whatever happens to them.
  *
  * A mutex is 64 bytes of a segment, at a multiple of 64. Zeros are an unlocked mutex, so a new
- * segment needs no initialisation. The layout is the same for 32-bit and 64-bit programs and for
+ * segment needs no initialisation. Whoever makes the first object there marks them as a mutex's, so
+ * that nobody makes an event of them. The layout is the same for 32-bit and 64-bit programs and for
  * every libc.
  *
  * DEATH. A holder that is killed, exits, runs another program, or whose thread ends gives the mutex
@@ -63,7 +64,8 @@ typedef struct shmkit_mutex_state {
  * @param out     the mutex, to be ended with shmkit_mutex_free.
  * @return 0; -EINVAL for a misaligned offset; SHMKIT_ERR_RANGE; -EACCES when the segment is
  *         read-only; SHMKIT_ERR_UNSUPPORTED for System V, which has no file to hold identities;
- *         SHMKIT_ERR_CLOSED; -ENOMEM.
+ *         SHMKIT_ERR_INCOMPATIBLE where there is an event; SHMKIT_ERR_CORRUPT where there is anything
+ *         else that is not zeros; SHMKIT_ERR_CLOSED; -ENOMEM.
  * Concurrency: any thread.
  */
 SHMKIT_API shmkit_status shmkit_segment_mutex(shmkit_segment *self, uint64_t offset,
