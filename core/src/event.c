@@ -31,13 +31,13 @@
 static shmkit_status make(shmkit_segment *segment, uint64_t offset, bool own, shmkit_event **out) {
   shmkit_event *self = calloc(1, sizeof *self);
   if (self == NULL) return shmkit__sync_fail_memory(segment, "an event");
-  shmkit_status status =
-      shmkit__place_take(segment, offset, SHMKIT__MARK_EVENT, &self->place);
+  shmkit_status status = shmkit__place_take(segment, offset, SHMKIT__MARK_EVENT, &self->place);
   if (status != 0) {
     free(self);
     return status;
   }
   self->place.owns_segment = own;
+  shmkit__patience_begin(&self->patience);
   *out = self;
   return 0;
 }
@@ -81,10 +81,11 @@ static shmkit_status check_writable(const shmkit_event *self) {
                       self->place.offset, self->place.segment->address);
 }
 
-/* The word becomes what it is without `without`, with `with`, plus `plus`; what it was. */
-static uint32_t change(shmkit_event *self, uint32_t without, uint32_t with, uint32_t plus) {
+/* The word becomes what it is without `without`, with `with`, plus `plus`; what it was. `seen` is
+ * what it is believed to be. */
+static uint32_t change(shmkit_event *self, uint32_t seen, uint32_t without, uint32_t with,
+                       uint32_t plus) {
   _Atomic uint32_t *word = &self->place.memory->word;
-  uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
   /* Release: what was written before is seen by who sees the new word. */
   while (!atomic_compare_exchange_weak_explicit(word, &seen, ((seen & ~without) | with) + plus,
                                                 memory_order_acq_rel, memory_order_relaxed))
@@ -95,8 +96,14 @@ static uint32_t change(shmkit_event *self, uint32_t without, uint32_t with, uint
 shmkit_status shmkit_event_set(shmkit_event *self) {
   shmkit_status status = check_writable(self);
   if (status != 0) return status;
-  uint32_t before = change(self, SHMKIT__EVENT_WAITERS, SHMKIT__EVENT_SET,
-                           UINT32_C(1) << SHMKIT__EVENT_SEQUENCE_SHIFT);
+  const uint32_t one = UINT32_C(1) << SHMKIT__EVENT_SEQUENCE_SHIFT;
+  /* Not loaded first: that would fetch the cache line, which somebody may be spinning on, once for
+   * looking and once more for changing it. A wrong guess fails, and brings the line and the truth. */
+  uint32_t guess = atomic_load_explicit(&self->last_set, memory_order_relaxed);
+  uint32_t before = change(self, guess, SHMKIT__EVENT_WAITERS, SHMKIT__EVENT_SET, one);
+  atomic_store_explicit(&self->last_set,
+                        ((before & ~(uint32_t)SHMKIT__EVENT_WAITERS) | SHMKIT__EVENT_SET) + one,
+                        memory_order_relaxed);
   if (before & (SHMKIT__EVENT_WAITERS | SHMKIT__EVENT_ALWAYS_WAKE)) {
     shmkit__crash_point("event.set");
     shmkit__os_wake(&self->place.memory->word, INT_MAX);
@@ -107,13 +114,13 @@ shmkit_status shmkit_event_set(shmkit_event *self) {
 
 shmkit_status shmkit_event_clear(shmkit_event *self) {
   shmkit_status status = check_writable(self);
-  if (status == 0) (void)change(self, SHMKIT__EVENT_SET, 0, 0);
+  if (status == 0) (void)change(self, shmkit__event_look(self), SHMKIT__EVENT_SET, 0, 0);
   return status;
 }
 
 shmkit_status shmkit_event_always_wake(shmkit_event *self) {
   shmkit_status status = check_writable(self);
-  if (status == 0) (void)change(self, 0, SHMKIT__EVENT_ALWAYS_WAKE, 0);
+  if (status == 0) (void)change(self, shmkit__event_look(self), 0, SHMKIT__EVENT_ALWAYS_WAKE, 0);
   return status;
 }
 
@@ -127,13 +134,15 @@ uint32_t shmkit_event_sequence(const shmkit_event *self) {
 
 /* ---- Waiting -------------------------------------------------------------------------------- */
 
-static bool spin(const shmkit_event *self, const struct shmkit__event_wait *wait) {
-  if (!shmkit__os_may_spin()) return false;
-  for (int i = 0; i < SHMKIT__SPINS; i++) {
-    if (shmkit__event_is_over(wait, shmkit__event_look(self))) return true;
-    shmkit__relax();
+/* Nobody but the setter is delayed by looking, and by that once: as often as possible. */
+enum { MOST_PAUSES = 1 };
+
+static bool spin(shmkit_event *self, const struct shmkit__event_wait *wait, int64_t timeout) {
+  struct shmkit__spin spin = shmkit__spin_begin(&self->patience, timeout, MOST_PAUSES);
+  while (shmkit__spin(&spin)) {
+    if (shmkit__event_is_over(wait, shmkit__event_look(self))) return shmkit__spin_paid(&spin);
   }
-  return false;
+  return shmkit__spin_in_vain(&spin);
 }
 
 /* Before sleeping on the event: what word to expect, and for how long at most to sleep. False: it has
@@ -172,7 +181,7 @@ static shmkit_status wait_for(shmkit_event *self, const struct shmkit__event_wai
   shmkit_status status = shmkit__sync_check_timeout(self->place.segment, timeout);
   if (status != 0) return status;
   if (timeout == 0) return SHMKIT_TIMEOUT;
-  if (spin(self, wait)) return 0;
+  if (spin(self, wait, timeout)) return 0;
   uint64_t deadline = shmkit__deadline_of(timeout);
   do {
     status = wait_once(self, wait, deadline);

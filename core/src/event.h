@@ -8,6 +8,7 @@
 #include <shmkit/event.h>
 
 #include "shared.h"
+#include "spin.h"
 #include "sync.h"
 
 /* Between two looks of who cannot say that he waits. */
@@ -15,6 +16,9 @@
 
 struct shmkit_event {
   struct shmkit__place place;
+  struct shmkit__patience patience;
+  /* What this process's last set made of the word; see `set`. Relaxed: a guess. */
+  _Atomic uint32_t last_set;
   /* Behind a descriptor; all protected by the lock in watch.c. */
   bool watched;
   int bell;

@@ -31,6 +31,7 @@
 struct shmkit_mutex {
   struct shmkit__place place;
   struct shmkit__party *party;
+  struct shmkit__patience patience;
 };
 
 /* ---- Making --------------------------------------------------------------------------------- */
@@ -62,6 +63,7 @@ static shmkit_status make(shmkit_segment *segment, uint64_t offset, bool own, sh
     goto leave_place;
   }
   self->place.owns_segment = own;
+  shmkit__patience_begin(&self->patience);
   *out = self;
   return 0;
 leave_place:
@@ -127,14 +129,16 @@ static bool change(shmkit_mutex *self, uint32_t *seen, uint32_t to) {
                                                  memory_order_acquire, memory_order_relaxed);
 }
 
-static bool spin(shmkit_mutex *self, uint32_t me) {
-  if (!shmkit__os_may_spin()) return false;
-  for (int i = 0; i < SHMKIT__SPINS; i++) {
+/* Looking takes the cache line from the holder, who needs it to unlock: ever less often. */
+enum { MOST_PAUSES = 32 };
+
+static bool spin(shmkit_mutex *self, uint32_t me, int64_t timeout) {
+  struct shmkit__spin spin = shmkit__spin_begin(&self->patience, timeout, MOST_PAUSES);
+  while (shmkit__spin(&spin)) {
     uint32_t seen = atomic_load_explicit(&self->place.memory->word, memory_order_relaxed);
-    if (seen == 0 && change(self, &seen, me)) return true;
-    shmkit__relax();
+    if (seen == 0 && change(self, &seen, me)) return shmkit__spin_paid(&spin);
   }
-  return false;
+  return shmkit__spin_in_vain(&spin);
 }
 
 /* Take it from a holder that died. SHMKIT_OWNER_DIED: taken. SHMKIT_AGAIN: look again, it has
@@ -182,7 +186,7 @@ static shmkit_status lock_slowly(shmkit_mutex *self, uint32_t me, uint32_t seen,
                         "this thread holds the mutex at offset %" PRIu64 " of %s already",
                         self->place.offset, self->place.segment->address);
   }
-  if (timeout != 0 && spin(self, me)) return 0;
+  if (timeout != 0 && spin(self, me, timeout)) return 0;
   uint64_t deadline = timeout == 0 ? 0 : shmkit__deadline_of(timeout);
   bool probe = true;
   shmkit_status status;

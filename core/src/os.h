@@ -155,8 +155,16 @@ int shmkit__os_wait_any(const struct shmkit__expectation words[], size_t count,
 int shmkit__os_bell(int *out);
 void shmkit__os_ring(int fd);
 
-/* Whether this process may run on more than one CPU: else nothing changes while it spins. */
-bool shmkit__os_may_spin(void);
+/* Whether something may change while a thread of this process spins. */
+enum shmkit__spinning {
+  /* There is one CPU: no. */
+  SHMKIT__SPINNING_IS_VAIN,
+  /* This process was bound to one CPU when it first asked: if who changes it is not bound to the
+   * same. */
+  SHMKIT__SPINNING_MAY_PAY,
+  SHMKIT__SPINNING_PAYS
+};
+enum shmkit__spinning shmkit__os_spinning(void);
 
 /* ---- Memory --------------------------------------------------------------------------------- */
 

@@ -35,6 +35,16 @@ static bool find(const struct wait_any *self, size_t *out) {
   return false;
 }
 
+/* As for one: nobody but the setters is delayed by looking. What the first event has learnt serves
+ * for all. */
+static bool spin(const struct wait_any *self, int64_t timeout, size_t *out) {
+  struct shmkit__spin spin = shmkit__spin_begin(&self->events[0]->patience, timeout, 1);
+  while (shmkit__spin(&spin)) {
+    if (find(self, out)) return shmkit__spin_paid(&spin);
+  }
+  return shmkit__spin_in_vain(&spin);
+}
+
 /* Say of all that they are waited for; false when one has changed. */
 static bool announce(const struct wait_any *self, struct shmkit__expectation expected[],
                      uint64_t *slice) {
@@ -83,7 +93,7 @@ shmkit_status shmkit_event_wait_any(shmkit_event *const events[], size_t count,
   shmkit_status status = begin(&self, since);
   if (status == 0) status = shmkit__sync_check_timeout(events[0]->place.segment, timeout);
   if (status != 0) return status;
-  if (find(&self, out)) return 0;
+  if (find(&self, out) || spin(&self, timeout, out)) return 0;
   uint64_t deadline = timeout == 0 ? 0 : shmkit__deadline_of(timeout);
   do {
     status = wait_once(&self, deadline, out);

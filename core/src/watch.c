@@ -141,7 +141,8 @@ shmkit_status shmkit_event_fileno(shmkit_event *self, int *out) {
   release();
   if (error == 0) return 0;
   return shmkit__fail_errno(-error, self->place.segment->address,
-                            "cannot have a descriptor for the event in %s", self->place.segment->address);
+                            "cannot have a descriptor for the event in %s",
+                            self->place.segment->address);
 }
 
 void shmkit__event_unwatch(shmkit_event *self) {

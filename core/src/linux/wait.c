@@ -74,18 +74,21 @@ void shmkit__os_ring(int fd) {
   (void)!write(fd, &one, sizeof one);
 }
 
-static bool may_spin;
+static enum shmkit__spinning spinning;
 
 static void count_cpus(void) {
   cpu_set_t cpus;
   /* More than a cpu_set_t holds is certainly more than one. */
-  may_spin = sched_getaffinity(0, sizeof cpus, &cpus) != 0 || CPU_COUNT(&cpus) > 1;
+  bool several = sched_getaffinity(0, sizeof cpus, &cpus) != 0 || CPU_COUNT(&cpus) > 1;
+  spinning = several                              ? SHMKIT__SPINNING_PAYS
+             : sysconf(_SC_NPROCESSORS_ONLN) != 1 ? SHMKIT__SPINNING_MAY_PAY
+                                                  : SHMKIT__SPINNING_IS_VAIN;
 }
 
-bool shmkit__os_may_spin(void) {
+enum shmkit__spinning shmkit__os_spinning(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   (void)pthread_once(&once, count_cpus);
-  return may_spin;
+  return spinning;
 }
 
 /* ---- Identities ----------------------------------------------------------------------------- */
