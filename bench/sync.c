@@ -155,12 +155,15 @@ static void alone(void) {
                                .target = 3});
 }
 
+/* Beside peers that are bound to CPU 1. */
 static void contended(void) {
+  run_on(0);
   compare(&(struct comparison){"lock, unlock, contended", lock_pthread, lock_shmkit, 51, 50000,
                                start_peer(lock_pthread, 1), start_peer(lock_shmkit, 1), 1});
 }
 
 static void spinning(void) {
+  run_on(0);
   compare(&(struct comparison){"event and back, spinning", ping_bare, ping_event, 51, 20000,
                                start_peer(answer_bare, 1), start_peer(answer_event, 1), 1.3});
 }

@@ -86,6 +86,7 @@ static int parse_wait(PyObject *args, PyObject *kwargs, int64_t *timeout) {
   static char *names[] = {(char *)"blocking", (char *)"timeout", NULL};
   int blocking = 1;
   PyObject *given = NULL;
+  if (PyTuple_GET_SIZE(args) == 0 && !kwargs) return 1;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:acquire", names, &blocking, &given) ||
       !shmkit_python_timeout(given, true, timeout))
     return 0;

@@ -17,6 +17,7 @@ _Atomic uint32_t *shmkit__fork_detector;
  * descriptor of an identity that is being taken, nor a list that is being changed. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct shmkit__party *parties;
+static uint64_t last_serial;
 static pthread_key_t at_thread_end;
 static bool has_key;
 
@@ -65,6 +66,8 @@ static void end_thread(void *context) {
  */
 static void forget_parents(void) {
   for (struct shmkit__party *party = parties; party != NULL; party = party->next) {
+    /* What any thread of the child remembers of its parent is wrong. */
+    atomic_store_explicit(&party->serial, ++last_serial, memory_order_relaxed);
     while (party->members != NULL) {
       struct shmkit__identity *identity = party->members;
       party->members = identity->next_member;
@@ -73,7 +76,8 @@ static void forget_parents(void) {
       if (identity->thread != &shmkit__self) free(identity);
     }
   }
-  *shmkit__fork_detector = 1;
+  /* Release, see shmkit__identity_known. */
+  atomic_store_explicit(shmkit__fork_detector, 1, memory_order_release);
 }
 
 /* ---- Beginnings ----------------------------------------------------------------------------- */
@@ -106,6 +110,7 @@ static struct shmkit__party *find_or_add(dev_t device, ino_t inode) {
   if (party == NULL) return NULL;
   party->device = device;
   party->inode = inode;
+  party->serial = ++last_serial;
   while (!slot_is_free(party->slot)) party->slot++;
   party->next = parties;
   parties = party;
@@ -186,6 +191,18 @@ static int take(struct shmkit__party *party, const shmkit_segment *segment, int 
   *out = number;
   shmkit__crash_point("identity.taken");
   return 0;
+}
+
+uint32_t shmkit__identity_find(const struct shmkit__party *party) {
+  struct shmkit__self *self = &shmkit__self;
+  if (party->slot >= self->slot_count) return 0;
+  const struct shmkit__identity *identity = self->slots[party->slot];
+  if (identity == NULL || atomic_load_explicit(&identity->party, memory_order_relaxed) != party ||
+      atomic_load_explicit(shmkit__fork_detector, memory_order_relaxed) == 0)
+    return 0;
+  self->last_number = atomic_load_explicit(&identity->number, memory_order_relaxed);
+  self->last_serial = atomic_load_explicit(&party->serial, memory_order_relaxed);
+  return self->last_number;
 }
 
 shmkit_status shmkit__identity_take(struct shmkit__party *party, shmkit_segment *segment,

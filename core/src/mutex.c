@@ -198,8 +198,8 @@ static shmkit_status lock_slowly(shmkit_mutex *self, uint32_t me, uint32_t seen,
 
 shmkit_status shmkit_mutex_lock(shmkit_mutex *self, int64_t timeout) {
   uint32_t seen = 0, me = shmkit__identity_known(self->party);
-  shmkit_status status = shmkit__sync_check_timeout(self->place.segment, timeout);
-  if (status != 0) return status;
+  shmkit_status status;
+  if (timeout < SHMKIT_FOREVER) return shmkit__sync_check_timeout(self->place.segment, timeout);
   if (me == 0) {
     status = shmkit__identity_take(self->party, self->place.segment, &me);
     if (status != 0) return status;

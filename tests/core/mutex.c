@@ -311,6 +311,51 @@ START_TEST(a_forked_child_holds_nothing_of_its_parents) {
 }
 END_TEST
 
+static void *lock_once(void *context) {
+  shmkit_mutex *mutex = context;
+  ensure(shmkit_mutex_lock(mutex, SHMKIT_FOREVER) == 0);
+  uint32_t identity = look(mutex).identity;
+  ensure(shmkit_mutex_unlock(mutex) == 0);
+  return (void *)(uintptr_t)identity; /* NOLINT(performance-no-int-to-ptr) */
+}
+
+/* The parent's thread that forked has locked before, and is the child's first; another one is the
+ * first to lock in the child. */
+static void lock_in_two_threads(void *context) {
+  pthread_t thread;
+  void *other = NULL;
+  ensure(pthread_create(&thread, NULL, lock_once, context) == 0);
+  ensure(pthread_join(thread, &other) == 0);
+  const uint32_t own = (uint32_t)(uintptr_t)lock_once(context);
+  ensure(own != (uint32_t)(uintptr_t)other);
+  ensure(own != shared()->count[0]);
+}
+
+START_TEST(the_threads_of_a_child_have_identities_of_their_own) {
+  shmkit_mutex *mutex = begin();
+  shared()->count[0] = (unsigned)(uintptr_t)lock_once(mutex);
+  finish(start(lock_in_two_threads, mutex));
+  ck_assert_uint_eq((unsigned)(uintptr_t)lock_once(mutex), shared()->count[0]);
+  end(mutex);
+}
+END_TEST
+
+/* The same place in memory, another party. */
+START_TEST(who_locks_in_another_segment_has_another_identity) {
+  shmkit_mutex *mutex = begin();
+  uint32_t before = (uint32_t)(uintptr_t)lock_once(mutex);
+  end(mutex);
+  mutex = begin();
+  uint32_t after = (uint32_t)(uintptr_t)lock_once(mutex);
+  ck_assert_uint_ne(before, after);
+  assert_done(shmkit_mutex_lock(mutex, 0));
+  /* As long as it holds it, it lives. */
+  ck_assert(look(mutex).locked);
+  assert_done(shmkit_mutex_unlock(mutex));
+  end(mutex);
+}
+END_TEST
+
 static void stay(void *context) {
   (void)context;
   signal_turn(1);
@@ -616,6 +661,8 @@ int main(int argc, char **argv) {
       another_program_in_the_same_process_does_not_hold_it,
       a_stopped_holder_holds_it,
       a_forked_child_holds_nothing_of_its_parents,
+      the_threads_of_a_child_have_identities_of_their_own,
+      who_locks_in_another_segment_has_another_identity,
       a_child_that_lives_on_does_not_keep_its_parents_lock,
       a_holder_in_another_pid_namespace_is_known_to_live_and_to_die,
       descriptors_closed_behind_its_back_change_nothing,
