@@ -8,7 +8,7 @@
 /* Beyond this many seconds, nanoseconds do not fit: longer than any program runs. */
 #define LONGEST 9e9
 /* How late a signal is seen that came while no system call was under way. */
-#define SLICE INT64_C(500000000)
+#define SLICE INT64_C(100000000)
 
 const char *shmkit_lua_to_timeout(lua_State *L, int index, int64_t *out) {
   if (lua_type(L, index) != LUA_TNUMBER)

@@ -159,7 +159,7 @@ PyObject *shmkit_python_sync_repr(PyObject *self, const char *state) {
 /* Beyond this many seconds, nanoseconds do not fit: longer than any program runs. */
 #define LONGEST 9e9
 /* How late a signal is seen that came while no system call was under way. */
-#define SLICE INT64_C(500000000)
+#define SLICE INT64_C(100000000)
 
 static int fail_timeout(PyObject *object) {
   shmkit_python_fail(-EINVAL, NULL,

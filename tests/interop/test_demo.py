@@ -28,6 +28,8 @@ def test_all_is_well(tmp_path: Path) -> None:
     assert "FAILED" not in demo.output
     table = [line.split() for line in demo.output.splitlines() if line.count(" ok") == 4]
     assert [row[0] for row in table] == ["C", "Python", "Lua", "plain"]
+    table = [line.split() for line in demo.output.splitlines() if line.count(" ok") == 3]
+    assert [row[0] for row in table] == ["C", "Python", "Lua"]
     for text in (r"samples of /proc", r"windows of 12 columns", r"frames shown"):
         assert int(re.search(rf"(\d+) {text}", demo.output)[1]) > 0  # type: ignore[index]
     assert "posix:/telemetry-" in demo.output.partition("`shmkit ls` said")[2]
