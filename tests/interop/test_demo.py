@@ -64,10 +64,12 @@ def test_its_programs_end_when_it_is_killed(tmp_path: Path) -> None:
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
     """A build directory whose programs may be exchanged."""
-    for program in ("hello/hello", "hello/plain", "telemetry/sampler", "../bin/shmkit"):
+    for program in ("hello/hello", "hello/plain", "books/books", "telemetry/sampler"):
         link = tmp_path / "examples" / program
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(BUILD / "examples" / program)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/shmkit").symlink_to(BUILD / "bin/shmkit")
     return tmp_path
 
 
@@ -88,6 +90,17 @@ def test_a_wrong_greeting_is_a_failure(programs: Path) -> None:
     done = demo_with(programs)
     assert done.returncode == 1
     assert "FAILED: C to Python: plain C removed it" in done.stdout
+
+
+def test_books_that_are_not_repaired_are_a_failure(programs: Path) -> None:
+    program = programs / "examples/books/books"
+    program.unlink()
+    program.symlink_to("/bin/true")
+    done = demo_with(programs)
+    assert done.returncode == 1
+    assert "FAILED: C killed, Python next: C ended with 0" in done.stdout
+    assert "FAILED: Python killed, C next:" in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_a_sampler_that_ends_is_a_failure(programs: Path) -> None:
