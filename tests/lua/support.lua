@@ -88,13 +88,14 @@ function support.kill(pid, hold)
   process.close(hold)
 end
 
---- Return when another process waits in a system call.
-function support.wait_until_asleep(pid)
+--- Return when another process is in a state, in the letters of /proc: "S" when it waits in a
+--- system call, "T" when it is stopped.
+function support.wait_for_state(pid, wanted)
   repeat
     local file <close> = assert(io.open(("/proc/%d/stat"):format(pid)))
     local state = file:read("a"):match("^.*%) (%a)")
     assert(state ~= "Z", "the process has ended")
-  until state == "S"
+  until state == wanted
 end
 
 --- Run a program text in a fresh interpreter, with `argument` if there is one and started by the

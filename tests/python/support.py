@@ -89,8 +89,9 @@ def another_process(code: str, *arguments: str | int) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def killed_process(code: str, *arguments: str | int) -> Iterator[None]:
-    """A new interpreter that has run the code and stays through the body; then it is killed."""
+def killed_process(code: str, *arguments: str | int) -> Iterator[int]:
+    """A new interpreter that has run the code and stays through the body; then it is killed. Its
+    PID."""
     text = f"import sys\n{code}\nprint('ready', flush=True)\nsys.stdin.read()"
     process = subprocess.Popen(
         [sys.executable, "-c", text, *map(str, arguments)],
@@ -100,10 +101,15 @@ def killed_process(code: str, *arguments: str | int) -> Iterator[None]:
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        yield
+        yield process.pid
     finally:
         process.kill()
         process.communicate()
+
+
+def process_state(pid: int) -> str:
+    """As /proc says it: "T" when it is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
 
 
 def wait_until(done: Callable[[], object]) -> None:

@@ -10,6 +10,7 @@ import inspect
 import io
 import os
 import pickle
+import signal
 import sys
 import threading
 import weakref
@@ -387,6 +388,32 @@ def test_a_thread_that_ends_with_it_has_died(mutex: shmkit.Mutex) -> None:
     assert mutex.acquire()
     assert mutex.owner_died
     mutex.release()
+
+
+def test_a_stopped_holder_holds_it(mutex: shmkit.Mutex) -> None:
+    with support.killed_process(HOLD, mutex.segment.name) as holder:
+        os.kill(holder, signal.SIGSTOP)
+        support.wait_until(lambda: support.process_state(holder) == "T")
+        # Long enough to ask whether it lives.
+        assert not mutex.acquire(timeout=0.2)
+        os.kill(holder, signal.SIGCONT)
+        assert mutex.locked()
+
+
+def test_closing_all_descriptors_changes_nothing(mutex: shmkit.Mutex) -> None:
+    close = "import os\nos.closerange(3, 1024)\nmutex.release()\nmutex.acquire()\n"
+    with support.killed_process(HOLD + close, mutex.segment.name):
+        assert not mutex.acquire(timeout=0.2)
+        assert mutex.locked()
+    with mutex as state:
+        assert state.owner_died
+
+
+def test_another_program_in_the_same_process_does_not_hold_it(mutex: shmkit.Mutex) -> None:
+    run = "import os\nos.execlp('sh', 'sh', '-c', 'echo ready; exec cat')\n"
+    with support.killed_process(HOLD + run, mutex.segment.name):
+        with mutex as state:
+            assert state.owner_died
 
 
 def test_a_forked_child_holds_nothing(mutex: shmkit.Mutex) -> None:
