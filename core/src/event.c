@@ -28,33 +28,31 @@
 
 /* ---- Making --------------------------------------------------------------------------------- */
 
-static shmkit_status make(shmkit_segment *segment, uint64_t offset, bool own, shmkit_event **out) {
+/* Takes the place. */
+static shmkit_status make(struct shmkit__place *place, shmkit_event **out) {
   shmkit_event *self = calloc(1, sizeof *self);
-  if (self == NULL) return shmkit__sync_fail_memory(segment, "an event");
-  shmkit_status status = shmkit__place_take(segment, offset, SHMKIT__MARK_EVENT, &self->place);
-  if (status != 0) {
-    free(self);
+  if (self == NULL) {
+    shmkit_status status = shmkit__place_fail_memory(place, &shmkit__sort_event);
+    shmkit__place_abandon(place);
     return status;
   }
-  self->place.owns_segment = own;
+  self->place = *place;
   shmkit__patience_begin(&self->patience);
   *out = self;
   return 0;
 }
 
 shmkit_status shmkit_segment_event(shmkit_segment *self, uint64_t offset, shmkit_event **out) {
-  return make(self, offset, false, out);
+  struct shmkit__place place;
+  shmkit_status status = shmkit__place_take(self, offset, &shmkit__sort_event, &place);
+  return status == 0 ? make(&place, out) : status;
 }
 
 shmkit_status shmkit_event_open(const char *address, const shmkit_segment_options *options,
                                 shmkit_event **out) {
-  shmkit_segment *segment = NULL;
-  shmkit_status status =
-      shmkit_segment_open_or_create(address, SHMKIT_SYNC_SIZE, options, &segment);
-  if (status != 0) return status;
-  status = make(segment, 0, true, out);
-  if (status != 0) shmkit__sync_abandon(segment);
-  return status;
+  struct shmkit__place place;
+  shmkit_status status = shmkit__place_open(address, options, &shmkit__sort_event, &place);
+  return status == 0 ? make(&place, out) : status;
 }
 
 void shmkit_event_free(shmkit_event *self) {

@@ -51,7 +51,7 @@ extern _Thread_local struct shmkit__self shmkit__self;
 /* 0 in a forked child whose identities, which are its parent's, have not been forgotten yet. */
 extern _Atomic uint32_t *shmkit__fork_detector;
 
-/* The party of a segment's file; NULL: no memory, said. */
+/* The party of a segment's file; NULL: no memory. */
 struct shmkit__party *shmkit__party_join(const shmkit_segment *segment);
 /* Ends all identities in it with its last user. */
 void shmkit__party_leave(struct shmkit__party *party);

@@ -36,56 +36,34 @@ struct shmkit_mutex {
 
 /* ---- Making --------------------------------------------------------------------------------- */
 
-static shmkit_status check(const shmkit_segment *segment) {
-  if (segment->kind == SHMKIT_SYSV) {
-    return shmkit__fail(SHMKIT_ERR_UNSUPPORTED, segment->address,
-                        "%s cannot have a mutex: System V segments have no file whose locks tell "
-                        "who lives: use posix: or memfd:",
-                        segment->address);
-  }
-  if (segment->readonly) {
-    return shmkit__fail(-EACCES, segment->address,
-                        "cannot have a mutex in %s: it is open read-only", segment->address);
-  }
-  return 0;
-}
-
-static shmkit_status make(shmkit_segment *segment, uint64_t offset, bool own, shmkit_mutex **out) {
-  shmkit_status status = check(segment);
-  if (status != 0) return status;
+/* Takes the place. */
+static shmkit_status make(struct shmkit__place *place, shmkit_mutex **out) {
   shmkit_mutex *self = calloc(1, sizeof *self);
-  if (self == NULL) return shmkit__sync_fail_memory(segment, "a mutex");
-  status = shmkit__place_take(segment, offset, SHMKIT__MARK_MUTEX, &self->place);
-  if (status != 0) goto free_self;
-  self->party = shmkit__party_join(segment);
-  if (self->party == NULL) {
-    status = -ENOMEM;
-    goto leave_place;
+  struct shmkit__party *party = self != NULL ? shmkit__party_join(place->segment) : NULL;
+  if (party == NULL) {
+    shmkit_status status = shmkit__place_fail_memory(place, &shmkit__sort_mutex);
+    free(self);
+    shmkit__place_abandon(place);
+    return status;
   }
-  self->place.owns_segment = own;
+  self->place = *place;
+  self->party = party;
   shmkit__patience_begin(&self->patience);
   *out = self;
   return 0;
-leave_place:
-  shmkit__place_leave(&self->place);
-free_self:
-  free(self);
-  return status;
 }
 
 shmkit_status shmkit_segment_mutex(shmkit_segment *self, uint64_t offset, shmkit_mutex **out) {
-  return make(self, offset, false, out);
+  struct shmkit__place place;
+  shmkit_status status = shmkit__place_take(self, offset, &shmkit__sort_mutex, &place);
+  return status == 0 ? make(&place, out) : status;
 }
 
 shmkit_status shmkit_mutex_open(const char *address, const shmkit_segment_options *options,
                                 shmkit_mutex **out) {
-  shmkit_segment *segment = NULL;
-  shmkit_status status =
-      shmkit_segment_open_or_create(address, SHMKIT_SYNC_SIZE, options, &segment);
-  if (status != 0) return status;
-  status = make(segment, 0, true, out);
-  if (status != 0) shmkit__sync_abandon(segment);
-  return status;
+  struct shmkit__place place;
+  shmkit_status status = shmkit__place_open(address, options, &shmkit__sort_mutex, &place);
+  return status == 0 ? make(&place, out) : status;
 }
 
 void shmkit_mutex_free(shmkit_mutex *self) {
