@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,8 +31,10 @@ def start() -> Iterator[Callable[..., peers.Peer]]:
     """Starts peers; at the end they exit in order, without error, and leave nothing."""
     started: list[peers.Peer] = []
 
-    def start_one(language: str, socket: int | None = None) -> peers.Peer:
-        started.append(peers.Peer(language, socket))
+    def start_one(
+        language: str, socket: int | None = None, around: Sequence[str] = ()
+    ) -> peers.Peer:
+        started.append(peers.Peer(language, socket, around))
         return started[-1]
 
     yield start_one

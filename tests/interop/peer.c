@@ -341,6 +341,28 @@ static shmkit_status set(void) {
   return status;
 }
 
+/* Count up, by adding and by comparing and exchanging in turns. */
+static shmkit_status atomic_count(void) {
+  shmkit_segment **slot = next_slot();
+  shmkit_type type = SHMKIT_U8;
+  shmkit_status status = shmkit_type_find(next(), &type);
+  uint64_t offset = next_number(), before = 0;
+  for (uint64_t rounds = next_number(); status == 0 && rounds > 0; rounds--) {
+    if (rounds % 2 == 0) {
+      status = shmkit_segment_add(*slot, type, offset, 1, &before);
+      continue;
+    }
+    uint64_t seen = 0;
+    status = shmkit_segment_load(*slot, type, offset, &seen);
+    while (status == 0) {
+      status = shmkit_segment_compare_exchange(*slot, type, offset, seen, seen + 1, &before);
+      if (before == seen) break;
+      seen = before;
+    }
+  }
+  return status;
+}
+
 /* ---- The loop ------------------------------------------------------------------------------- */
 
 static const struct {
@@ -365,6 +387,7 @@ static const struct {
                 {"write", write_bytes},
                 {"get", get},
                 {"set", set},
+                {"atomic_count", atomic_count},
                 {"list", list},
                 {"stat", stat_it},
                 {"remove", remove_it},

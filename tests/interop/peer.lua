@@ -200,6 +200,21 @@ function commands.set(slot, type, offset, count, ...)
   return true
 end
 
+function commands.atomic_count(slot, type, offset, rounds)
+  local segment, place = segments[slot], integer(offset)
+  for turn = 1, integer(rounds) do
+    if turn % 2 == 0 then
+      segment:add(type, place, 1)
+    else
+      local seen, before = segment:load(type, place), nil
+      repeat
+        before, seen = seen, segment:compare_exchange(type, place, seen, seen + 1)
+      until seen == before
+    end
+  end
+  return true
+end
+
 -- One field as a word.
 local function say(name, value)
   if value == nil then value = "none"

@@ -117,6 +117,17 @@ def set_(slot, type, offset, count, *words):
             view[index] = convert(word)
 
 
+def atomic_count(slot, type, offset, rounds):
+    segment, place = segments[slot], int(offset)
+    for turn in range(int(rounds)):
+        if turn % 2:
+            segment.add(type, place, 1)
+            continue
+        seen = segment.load(type, place)
+        while (before := segment.compare_exchange(type, place, seen, seen + 1)) != seen:
+            seen = before
+
+
 SEAL_BITS = {name: 1 << bit for bit, name in enumerate(SEALS)}
 
 
@@ -258,6 +269,7 @@ COMMANDS = {
     "unpack": unpack,
     "get": get,
     "set": set_,
+    "atomic_count": atomic_count,
 }
 
 

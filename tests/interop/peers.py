@@ -13,6 +13,7 @@ import os
 import select
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,11 +87,14 @@ def _text(type: str, value: object) -> str:
 class Peer:
     """One process. Segments are numbers of the caller's choice, 0 to 7."""
 
-    def __init__(self, language: str, socket: int | None = None) -> None:
+    def __init__(
+        self, language: str, socket: int | None = None, around: Sequence[str] = ()
+    ) -> None:
+        """`around`: a command that runs it, such as unshare."""
         self.language = language
         self.socket = socket
         self._process = subprocess.Popen(
-            COMMANDS[language],
+            [*around, *COMMANDS[language]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=() if socket is None else (socket,),
@@ -235,6 +239,10 @@ class Peer:
 
     def limits(self) -> list[dict[str, str]]:
         return self._records("limits")
+
+    def atomic_count(self, slot: int, type: str, offset: int, rounds: int) -> None:
+        """Count up an integer so often, by adding and by comparing and exchanging in turns."""
+        self.call("atomic_count", slot, type, offset, rounds)
 
     def mutex_open(self, slot: int, address: bytes | str) -> None:
         """A mutex in a segment of its own; mutexes and events have numbers of their own."""

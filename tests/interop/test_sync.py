@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
+import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 
@@ -12,6 +15,8 @@ import pytest
 from peers import LANGUAGES, Failed, Peer, unique_name
 
 SOON = 10_000_000
+# Who waits asks after 50 ms whether the holder lives.
+LONG_ENOUGH_TO_ASK = 200_000_000
 pairs = pytest.mark.parametrize(("one", "other"), list(itertools.product(LANGUAGES, LANGUAGES)))
 
 
@@ -105,6 +110,55 @@ def test_who_waits_gets_it_when_the_holder_is_killed(
     at_once(lambda: got.append(heir.mutex_lock(1)), kill)
     assert got == ["owner_died"]
     heir.mutex_unlock(1)
+
+
+@pairs
+def test_a_stopped_holder_holds_it(
+    one: str, other: str, start: Callable[..., Peer], name: str, owner: Peer
+) -> None:
+    holder, peer = start(one), start(other)
+    holder.mutex_open(1, name)
+    peer.mutex_open(1, name)
+    assert holder.mutex_lock(1) == "done"
+    os.kill(holder.pid, signal.SIGSTOP)
+    assert peer.mutex_lock(1, LONG_ENOUGH_TO_ASK) == "timeout"
+    os.kill(holder.pid, signal.SIGCONT)
+    holder.mutex_unlock(1)
+    assert peer.mutex_lock(1) == "done"
+    peer.mutex_unlock(1)
+
+
+@pairs
+def test_pid_namespaces_make_no_difference(
+    one: str, other: str, start: Callable[..., Peer], name: str, owner: Peer
+) -> None:
+    around = ["unshare", "--pid", "--kill-child"]
+    if subprocess.run([*around, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no PID namespace of one's own is permitted here")
+    inside, outside = start(one, around=around), start(other)
+    inside.mutex_open(1, name)
+    outside.mutex_open(1, name)
+    assert outside.mutex_lock(1) == "done"
+    assert inside.mutex_locked(1)
+    assert inside.mutex_lock(1, LONG_ENOUGH_TO_ASK) == "timeout"
+    outside.mutex_unlock(1)
+    assert inside.mutex_lock(1) == "done"
+    assert outside.mutex_locked(1)
+    assert outside.mutex_lock(1, LONG_ENOUGH_TO_ASK) == "timeout"
+    inside.kill()
+    assert outside.mutex_lock(1) == "owner_died"
+    outside.mutex_unlock(1)
+
+
+@pytest.mark.parametrize("type", ["i32", "u32", "i64", "u64"])
+def test_no_atomic_count_is_lost(start: Callable[..., Peer], name: str, type: str) -> None:
+    peers = [start(language) for language in LANGUAGES]
+    peers[0].create(0, name, 64)
+    for peer in peers[1:]:
+        peer.open(0, name)
+    at_once(*(lambda peer=peer: peer.atomic_count(0, type, 8, 3000) for peer in peers))
+    assert peers[0].get(0, type, 8, 1) == [3 * 3000]
+    peers[0].unlink(0)
 
 
 def test_no_count_is_lost(start: Callable[..., Peer], name: str, owner: Peer) -> None:
