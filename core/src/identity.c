@@ -41,7 +41,7 @@ static void leave_party(struct shmkit__identity *identity) {
   identity->party = NULL;
   identity->number = 0;
   shmkit__crash_point("identity.ending");
-  shmkit__os_identity_return(identity->pin);
+  shmkit__os_identity_return(identity->pin, identity->huge_page);
   shmkit__crash_point("identity.returned");
 }
 
@@ -177,7 +177,8 @@ static int take(struct shmkit__party *party, const shmkit_segment *segment, int 
   if (error != 0) return error;
   uint32_t number = 0;
   shmkit__crash_point("identity.opened");
-  error = shmkit__os_identity_take(own, &number, &identity->pin);
+  identity->huge_page = segment->huge_page;
+  error = shmkit__os_identity_take(own, identity->huge_page, &number, &identity->pin);
   shmkit__crash_point("identity.pinned");
   (void)close(own);
   if (error != 0) return error;

@@ -34,6 +34,7 @@ struct shmkit__identity {
   _Atomic uint32_t number;
   const void *thread;
   void *pin;
+  uint64_t huge_page; /* of the file; 0 for ordinary ones */
 };
 
 /* This thread's identities. */

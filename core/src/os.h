@@ -114,11 +114,12 @@ int shmkit__os_lock(int fd, enum shmkit__byte byte, enum shmkit__lock lock);
  * The identity of a thread: a random number from 1 to SHMKIT__IDENTITY_MAX whose own byte, beyond
  * those above, is locked. `fd` is open for writing and its description nobody else's; it becomes
  * the identity's, which lives while `*pin`, a mapping without access that forked children do not
- * get, exists. The descriptor itself is the caller's to close.
+ * get, exists. The descriptor itself is the caller's to close. `huge_page` is
+ * the size of the file's pages, 0 for ordinary ones.
  */
 enum { SHMKIT__IDENTITY_MAX = (1 << 30) - 1 };
-int shmkit__os_identity_take(int fd, uint32_t *identity, void **pin);
-void shmkit__os_identity_return(void *pin);
+int shmkit__os_identity_take(int fd, uint64_t huge_page, uint32_t *identity, void **pin);
+void shmkit__os_identity_return(void *pin, uint64_t huge_page);
 
 /* Whether somebody has this identity: 1, 0, or a negated errno value. `fd` is any description of the
  * file but the identity's own. */

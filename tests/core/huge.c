@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
@@ -139,6 +141,44 @@ START_TEST(files_on_hugetlbfs_are_segments) {
 }
 END_TEST
 
+static void *lock_and_end(void *context) {
+  assert_done(shmkit_mutex_lock(context, 0));
+  return NULL;
+}
+
+static unsigned mappings_of(const char *words) {
+  char line[512];
+  unsigned count = 0;
+  FILE *maps = fopen("/proc/self/maps", "re");
+  ck_assert_ptr_nonnull(maps);
+  while (fgets(line, sizeof line, maps) != NULL) count += strstr(line, words) != NULL;
+  (void)fclose(maps);
+  return count;
+}
+
+START_TEST(mutexes_are_held_lost_and_inherited_in_them) {
+  const shmkit_segment_options options = {.flags = SHMKIT_HUGE_PAGES};
+  shmkit_segment *segment = create("memfd:huge-mutex", PAGE, &options);
+  long before = free_pages();
+  shmkit_mutex *mutex = NULL;
+  pthread_t thread;
+  assert_done(shmkit_segment_mutex(segment, PAGE - 64, &mutex));
+  assert_done(shmkit_mutex_lock(mutex, 0));
+  ck_assert_uint_eq(mappings_of("huge-mutex"), 2);
+  assert_done(shmkit_mutex_unlock(mutex));
+  ck_assert_int_eq(pthread_create(&thread, NULL, lock_and_end, mutex), 0);
+  ck_assert_int_eq(pthread_join(thread, NULL), 0);
+  ck_assert_int_eq(shmkit_mutex_lock(mutex, 0), SHMKIT_OWNER_DIED);
+  assert_done(shmkit_mutex_unlock(mutex));
+  shmkit_mutex_free(mutex);
+  /* An identity takes no page, and goes. */
+  ck_assert_uint_eq(mappings_of("huge-mutex"), 1);
+  ck_assert_int_eq(free_pages(), before);
+  shmkit_segment_free(segment);
+  ck_assert_uint_eq(mappings_of("huge-mutex"), 0);
+}
+END_TEST
+
 /* The one entry that this process has mapped with huge pages. */
 static const shmkit_info *find_own(const shmkit_listing *listing) {
   const shmkit_info *found = NULL;
@@ -211,6 +251,7 @@ int main(int argc, char **argv) {
       too_few_huge_pages_are_said_to_be,
       received_by_descriptor_it_still_has_them,
       files_on_hugetlbfs_are_segments,
+      mutexes_are_held_lost_and_inherited_in_them,
       huge_pages_are_listed_and_looking_takes_none,
   };
   long before = read_number(pool);

@@ -31,6 +31,9 @@ static inline uint64_t shmkit__page_size(void) {
   return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* The identity of which a mapping at that offset is the pin; 0 when it is none. */
+uint32_t shmkit__pin_identity(uint64_t offset);
+
 /* The kernel's struct statx, which musl has since 1.2.5 only. It tells the time of birth, which a
  * tmpfs knows in newer kernels and which stat has no room for. */
 struct shmkit__time {

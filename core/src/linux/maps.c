@@ -79,7 +79,7 @@ static bool parse(const struct scan *scan, char *text, struct line *out) {
   while (*text == ' ') text++;
   out->path = text;
   /* The pin of an identity: not a use of the memory, and where there is one there is a mapping. */
-  if (closed && out->offset / shmkit__page_size() >= SHMKIT__PIN_PAGES) return false;
+  if (closed && shmkit__pin_identity(out->offset) != 0) return false;
   /* Not by the inode: the first System V segment of a namespace has the identifier 0. */
   if (out->device == 0) return false;
   return out->shared || out->device == scan->posix || out->device == scan->internal ||

@@ -116,29 +116,40 @@ static int lock_any(int fd, uint32_t *identity) {
 }
 
 /* The offset of the mapping tells the identity, so that whoever may read the address spaces of
- * processes finds who has it. Not every file system maps so far out. */
-static void *map_pin(int fd, uint32_t identity) {
-  const off_t page = (off_t)shmkit__page_size();
+ * processes finds who has it. Not every file system maps so far out. Huge pages are mapped whole. */
+static void *map_pin(int fd, size_t page, uint32_t identity) {
   const int flags = MAP_SHARED | MAP_NORESERVE;
-  const off_t offset = ((off_t)SHMKIT__PIN_PAGES + identity) * page;
-  void *pin = mmap(NULL, (size_t)page, PROT_NONE, flags, fd, offset);
-  if (pin == MAP_FAILED) pin = mmap(NULL, (size_t)page, PROT_NONE, flags, fd, 0);
+  const off_t offset = ((off_t)SHMKIT__PIN_PAGES + identity) * (off_t)page;
+  void *pin = mmap(NULL, page, PROT_NONE, flags, fd, offset);
+  if (pin == MAP_FAILED) pin = mmap(NULL, page, PROT_NONE, flags, fd, 0);
   return pin;
 }
 
-int shmkit__os_identity_take(int fd, uint32_t *identity, void **pin) {
+static size_t pin_size(uint64_t huge_page) {
+  return (size_t)(huge_page != 0 ? huge_page : shmkit__page_size());
+}
+
+int shmkit__os_identity_take(int fd, uint64_t huge_page, uint32_t *identity, void **pin) {
+  size_t page = pin_size(huge_page);
   int error = lock_any(fd, identity);
   if (error != 0) return error;
-  *pin = map_pin(fd, *identity);
+  *pin = map_pin(fd, page, *identity);
   if (*pin == MAP_FAILED) return -errno;
-  if (madvise(*pin, (size_t)shmkit__page_size(), MADV_DONTFORK) == 0) return 0;
+  if (madvise(*pin, page, MADV_DONTFORK) == 0) return 0;
   error = -errno;
-  shmkit__os_identity_return(*pin);
+  shmkit__os_identity_return(*pin, huge_page);
   return error;
 }
 
-void shmkit__os_identity_return(void *pin) {
-  (void)munmap(pin, (size_t)shmkit__page_size());
+void shmkit__os_identity_return(void *pin, uint64_t huge_page) {
+  (void)munmap(pin, pin_size(huge_page));
+}
+
+/* What lies between the first page of pins and twice that is told in pages, whatever their size. */
+uint32_t shmkit__pin_identity(uint64_t offset) {
+  uint64_t page = offset / shmkit__page_size();
+  while (page >= 2 * SHMKIT__PIN_PAGES) page /= 2;
+  return page > SHMKIT__PIN_PAGES ? (uint32_t)(page - SHMKIT__PIN_PAGES) : 0;
 }
 
 int shmkit__os_identity_lives(int fd, uint32_t identity) {
