@@ -5,28 +5,31 @@
 
 /* How a field is stored, and which value of it means that there is nothing to say. */
 enum form {
-  TEXT,    /* const char *; "" */
-  CHARS,   /* char[]; "" */
-  BOOLEAN, /* bool; none */
-  FLAG,    /* one bit of a uint32_t; none */
-  WORD,    /* a uint32_t that counts words; one without a word */
-  KIND,    /* a uint32_t, a shmkit_info_kind; none */
-  KINDS,   /* a uint32_t, SHMKIT_INFO_SET; none */
-  STATE,   /* a uint32_t, a shmkit_state; none */
-  COUNT32, /* uint32_t; none */
-  ID,      /* uint32_t; SHMKIT_UNKNOWN_ID */
-  COUNT,   /* uint64_t; SHMKIT_UNKNOWN */
-  NUMBER,  /* uint64_t; 0 */
-  PID,     /* int64_t; 0 */
-  TIME,    /* int64_t; SHMKIT_UNKNOWN_TIME */
-  SEALS,   /* a uint32_t, SHMKIT_SEAL_*; SHMKIT_UNKNOWN_ID */
-  CREATOR, /* shmkit_creator; one with the PID 0 */
-  MAPPERS, /* a pointer to so many as the info says; none */
-  EXTENTS, /* the same; NULL */
-  UNIT,    /* a uint32_t, a shmkit_unit; none */
-  SCOPE,   /* a uint32_t, a shmkit_scope; none */
-  AMOUNT,  /* uint64_t; SHMKIT_UNKNOWN and SHMKIT_UNLIMITED */
-  NO_LIMIT /* whether such a uint64_t is SHMKIT_UNLIMITED; none */
+  TEXT,         /* const char *; "" */
+  CHARS,        /* char[]; "" */
+  BOOLEAN,      /* bool; none */
+  FLAG,         /* one bit of a uint32_t; none */
+  WORD,         /* a uint32_t that counts words; one without a word */
+  KIND,         /* a uint32_t, a shmkit_info_kind; none */
+  KINDS,        /* a uint32_t, SHMKIT_INFO_SET; none */
+  STATE,        /* a uint32_t, a shmkit_state; none */
+  COUNT32,      /* uint32_t; none */
+  ID,           /* uint32_t; SHMKIT_UNKNOWN_ID */
+  COUNT,        /* uint64_t; SHMKIT_UNKNOWN */
+  NUMBER,       /* uint64_t; 0 */
+  PID,          /* int64_t; 0 */
+  TIME,         /* int64_t; SHMKIT_UNKNOWN_TIME */
+  SEALS,        /* a uint32_t, SHMKIT_SEAL_*; SHMKIT_UNKNOWN_ID */
+  CREATOR,      /* shmkit_creator; one with the PID 0 */
+  MAPPERS,      /* a pointer to so many as the info says; none */
+  EXTENTS,      /* the same; NULL */
+  OBJECTS,      /* the same; NULL */
+  OBJECT_KIND,  /* a uint32_t, a shmkit_object_kind; none */
+  OBJECT_STATE, /* a uint32_t, a shmkit_object_state; none */
+  UNIT,         /* a uint32_t, a shmkit_unit; none */
+  SCOPE,        /* a uint32_t, a shmkit_scope; none */
+  AMOUNT,       /* uint64_t; SHMKIT_UNKNOWN and SHMKIT_UNLIMITED */
+  NO_LIMIT      /* whether such a uint64_t is SHMKIT_UNLIMITED; none */
 };
 
 struct shmkit_field {
@@ -56,6 +59,15 @@ static const struct shmkit_field mapper_fields[] = {
 #define EXTENT(field_) {.name = #field_, .offset = offsetof(shmkit_extent, field_), .form = COUNT}
 
 static const struct shmkit_field extent_fields[] = {EXTENT(offset), EXTENT(length)};
+
+#define OBJECT(field_, form_)                                                                      \
+  {.name = #field_, .offset = offsetof(shmkit_object, field_), .form = (form_)}
+
+static const struct shmkit_field object_fields[] = {
+    OBJECT(offset, COUNT), OBJECT(kind, OBJECT_KIND), OBJECT(state, OBJECT_STATE),
+    OBJECT(identity, ID),  OBJECT(sequence, ID),      OBJECT(waited_for, BOOLEAN),
+    OBJECT(pid, PID),      OBJECT(start, NUMBER),     OBJECT(program, CHARS),
+};
 
 static const char *const liveness[] = {[SHMKIT_ALIVE] = "alive", [SHMKIT_EXITED] = "exited"};
 static const char *const holding[] = {[SHMKIT_HELD] = "held", [SHMKIT_NOT_HELD] = "not held"};
@@ -114,10 +126,12 @@ static const struct shmkit_field info_fields[] = {
     INFO(mappers, MAPPERS),
     INFO(mappings, COUNT),
     INFO(extents, EXTENTS),
+    INFO(objects, OBJECTS),
 };
 
 static const shmkit_shape mapper_shape = SHAPE(shmkit_mapper, mapper_fields);
 static const shmkit_shape extent_shape = SHAPE(shmkit_extent, extent_fields);
+static const shmkit_shape object_shape = SHAPE(shmkit_object, object_fields);
 const shmkit_shape shmkit_info_shape = SHAPE(shmkit_info, info_fields);
 
 /* ---- Limits --------------------------------------------------------------------------------- */
@@ -208,6 +222,11 @@ static shmkit_field_value extents_value(const shmkit_info *info) {
   return structs_value(&extent_shape, info->extents, info->extent_count);
 }
 
+static shmkit_field_value objects_value(const shmkit_info *info) {
+  if (info->objects == NULL) return nothing;
+  return structs_value(&object_shape, info->objects, info->object_count);
+}
+
 static uint32_t number32(const void *at) {
   return *(const uint32_t *)at;
 }
@@ -261,6 +280,12 @@ static shmkit_field_value get(const struct shmkit_field *field, const void *from
       return structs_value(&mapper_shape, info->mappers, info->mapper_count);
     case EXTENTS:
       return extents_value(info);
+    case OBJECTS:
+      return objects_value(info);
+    case OBJECT_KIND:
+      return text_value(shmkit_object_kind_name(number32(at)));
+    case OBJECT_STATE:
+      return text_value(shmkit_object_state_name(number32(at)));
     case UNIT:
       return text_value(shmkit_unit_name(number32(at)));
     case SCOPE:

@@ -181,6 +181,17 @@ shmkit_mapper *shmkit__listing_mapper(shmkit_listing *self, struct shmkit__entry
   return &entry->mappers[count];
 }
 
+void shmkit__listing_add_pin(shmkit_listing *self, const struct shmkit__pin *pin) {
+  struct shmkit__pin *pins = shmkit__arena_extend(&self->arena, self->pins, self->pin_count,
+                                                  &self->pin_capacity, sizeof *pins);
+  if (pins == NULL) {
+    self->no_memory = true;
+    return;
+  }
+  self->pins = pins;
+  self->pins[self->pin_count++] = *pin;
+}
+
 /* ---- The whole ------------------------------------------------------------------------------ */
 
 void shmkit__listing_filter(shmkit_listing *self, bool (*keep)(struct shmkit__entry *, void *),
@@ -227,6 +238,7 @@ static void finish_entry(struct shmkit__entry *entry) {
   if (entry->name != NULL) info->name = entry->name;
   info->mappers = entry->mappers;
   info->extents = entry->extents;
+  info->objects = entry->objects;
   sort_mappers(entry->mappers, info->mapper_count);
 }
 

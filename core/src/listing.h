@@ -19,13 +19,15 @@
 
 #include "arena.h"
 #include "error.h"
+#include "os.h"
 
 /* One segment while it is being found out about. It and all that it points to are the listing's. */
 struct shmkit__entry {
   shmkit_info info;
   shmkit_mapper *mappers;
   shmkit_extent *extents;
-  size_t mapper_capacity, extent_capacity;
+  shmkit_object *objects;
+  size_t mapper_capacity, extent_capacity, object_capacity;
   const char *address, *name;
   /* Where its file is, for who can reach it, a name or a way through /proc; NULL when nowhere. */
   const char *path;
@@ -38,6 +40,14 @@ struct shmkit__entry {
   /* A mapping through which more can be learnt, and the process that has it; 0 when none. */
   uint64_t map_start, map_end;
   int64_t map_pid;
+};
+
+/* Who has an identity by which a mutex knows its holder, as the pin of it tells. */
+struct shmkit__pin {
+  uint64_t device, inode;
+  int64_t pid;
+  struct shmkit__process process;
+  uint32_t identity;
 };
 
 struct shmkit_listing {
@@ -55,6 +65,10 @@ struct shmkit_listing {
   bool closed;
   /* There may be processes that cannot even be seen, or nobody looked. */
   bool hidden;
+  /* Pins are kept: of what is there already, if the listing is closed. */
+  bool wants_pins;
+  struct shmkit__pin *pins;
+  size_t pin_count, pin_capacity;
   /* Nobody is to look at processes. */
   bool names_only;
   /* Creators are looked for only where the state depends on them. */
@@ -100,6 +114,9 @@ void shmkit__listing_set_joined(shmkit_listing *self, const char **where, const 
 shmkit_mapper *shmkit__listing_mapper(shmkit_listing *self, struct shmkit__entry *entry,
                                       int64_t pid);
 
+/* Keep a pin; one of a file at least that the listing is interested in. */
+void shmkit__listing_add_pin(shmkit_listing *self, const struct shmkit__pin *pin);
+
 /* Leave out all entries but those that `keep` wants. */
 void shmkit__listing_filter(shmkit_listing *self, bool (*keep)(struct shmkit__entry *, void *),
                             void *context);
@@ -139,6 +156,11 @@ int shmkit__entry_remove(struct shmkit__entry *entry);
 
 /* The same for System V whoever uses it. */
 int shmkit__entry_remove_sysv(struct shmkit__entry *entry);
+
+/* Find the mutexes and events in it, by the extents that are found already (objects.c). `fd` is a
+ * description of its own, open for reading. Pins must be in order. */
+void shmkit__entry_find_objects(shmkit_listing *listing, struct shmkit__entry *entry, int fd);
+void shmkit__listing_sort_pins(shmkit_listing *self);
 
 /* Write the reason. */
 void shmkit__entry_explain(struct shmkit__entry *entry, const char *format, ...)

@@ -264,6 +264,9 @@ int shmkit__os_open_entry(const struct shmkit__entry *entry);
 /* What only an open file tells; `fd` is open for reading. */
 void shmkit__os_examine(int fd, struct shmkit__entry *entry);
 
+/* Whether reading through it leaves no trace in the time of access. */
+bool shmkit__os_reads_untraced(int fd);
+
 /* The next stretch of pages at or behind `from`; false: there is none, or it cannot be told. */
 bool shmkit__os_next_extent(int fd, uint64_t from, uint64_t *start, uint64_t *end);
 

@@ -145,6 +145,7 @@ static void examine(shmkit_listing *listing, struct shmkit__entry *entry, uint32
   if (fd >= 0) {
     shmkit__os_examine(fd, entry);
     find_extents(listing, entry, fd);
+    shmkit__entry_find_objects(listing, entry, fd);
     (void)close(fd);
   }
   if (!(flags & SHMKIT_STAT_EXACT)) return;
@@ -163,8 +164,10 @@ shmkit_status shmkit_listing_stat(const char *address, uint32_t flags, shmkit_li
   }
   shmkit_listing *self = shmkit__listing_new(SHMKIT_INFO_ALL, 0);
   if (self == NULL) return -ENOMEM;
+  self->wants_pins = true;
   status = shmkit__listing_find_address(self, &parsed, "look at", true);
   if (status == 0) {
+    shmkit__listing_sort_pins(self);
     for (size_t i = 0; i < self->count; i++) examine(self, self->entries[i], flags);
     status = shmkit__listing_finish(self);
   }

@@ -43,6 +43,8 @@ local shmkit = {}
 ---@alias shmkit.State "unknown"|"dest"|"unlinked"|"used"|"leaked"|"locked"|"idle"
 ---@alias shmkit.CreatorState "alive"|"exited"
 ---@alias shmkit.Holding "held"|"not held"
+---@alias shmkit.ObjectKind "mutex"|"event"
+---@alias shmkit.ObjectState "unknown"|"unlocked"|"locked"|"owner died"|"not set"|"set"
 ---@alias shmkit.Removal "removed"|"kept"|"failed"
 ---@alias shmkit.Unit "bytes"|"inodes"|"segments"|"files"|"mappings"
 ---@alias shmkit.Scope "machine"|"file system"|"ipc namespace"|"control group"|"process"
@@ -198,6 +200,20 @@ function shmkit.unlink(address) end
 ---@field offset integer in bytes
 ---@field length integer in bytes
 
+--- A mutex or an event in a segment, as it was at that moment, found by the mark that it has. What
+--- is unknown, or not of its kind, is absent.
+---@class shmkit.Object
+---@field offset integer in bytes
+---@field kind shmkit.ObjectKind
+---@field state shmkit.ObjectState of a mutex "unlocked", "locked" by somebody who lives, "owner died"
+--- (and nobody has got it since), "unknown" when it cannot be told whether its holder lives
+---@field identity? integer of a mutex: the holder's number, also of one that died; 0 for nobody's
+---@field sequence? integer of an event: how often it was set, modulo 2^29
+---@field waited_for boolean somebody has said that he waits; he may have been killed since
+---@field pid? integer of a mutex that is locked: the process that holds it, if it was seen
+---@field start? integer of that process, in clock ticks since boot
+---@field program? string at most 15 bytes of its name
+
 --- Everything about one segment. What is unknown, or does not exist for its kind, is absent. Sizes
 --- are in bytes, times in nanoseconds since 1970; stores through a mapping leave no trace in any of
 --- the times. `<shmkit/inspect.h>` says more about each.
@@ -247,6 +263,8 @@ function shmkit.unlink(address) end
 ---@field mappers shmkit.Mapper[] by PID; a lower bound unless the listing is complete
 ---@field mappings integer how many they have of it together
 ---@field extents? shmkit.Extent[] where it has pages, by stat alone; at most the first 4096
+---@field objects? shmkit.Object[] mutexes and events in it, by stat alone; at most the first 4096 in
+--- the first 16 MiB of these stretches
 
 --- A snapshot of segments, by kind and then name: plain data that holds nothing of the system.
 ---@class shmkit.Listing
@@ -265,8 +283,9 @@ function shmkit.unlink(address) end
 ---@return integer? errno
 function shmkit.list(options) end
 
---- Everything about what one address leads to, with seals and extents if the caller may read it. A
---- listing of one; "memfd:NAME" gives all memfds of that name that processes map.
+--- Everything about what one address leads to; if the caller may read it, with seals, extents, and
+--- the mutexes and events in it. A listing of one; "memfd:NAME" gives all memfds of that name that
+--- processes map.
 ---@param address string
 ---@param options? shmkit.StatOptions
 ---@return shmkit.Listing? listing

@@ -94,6 +94,7 @@ unknown. It has `complete`, `unreadable` and `time`.
     info.creator, .creator_state        a Creator, if it is certain who made it; "alive", "exited"
     info.mappers                        a Mapper for each process that maps it: pid, program, ...
     info.extents                        an Extent for each stretch that has pages, by stat()
+    info.objects                        an Object for each mutex and event in it, by stat()
 
 Limits are a tuple of Limit, with `tightest` and `scarcest`, the first that each kind meets.
 
@@ -150,7 +151,7 @@ from .errors import (
 )
 from .event import Event, wait_any
 from .factories import create, open, open_or_create, receive, unlink
-from .inspect import Extent, Info, Listing, Mapper, gc, list, remove, stat
+from .inspect import Extent, Info, Listing, Mapper, Object, gc, list, remove, stat
 from .limits import Limit, Limits, limits
 from .mutex import Mutex, MutexState
 from .native import version as _version
@@ -164,6 +165,8 @@ from .types import (
     Kind,
     Kinds,
     Lifetime,
+    ObjectKind,
+    ObjectState,
     Removal,
     Scope,
     State,
@@ -206,6 +209,9 @@ __all__ = [
     "NoSpaceError",
     "NotFoundError",
     "NotHeldError",
+    "Object",
+    "ObjectKind",
+    "ObjectState",
     "PeerGoneError",
     "PeerPipeError",
     "PeerResetError",

@@ -10,7 +10,17 @@ import typing
 from . import native
 from .errors import InvalidError
 from .segment import Creator, seal_names
-from .types import Address, CreatorState, Holding, InfoKind, Kinds, Removal, State
+from .types import (
+    Address,
+    CreatorState,
+    Holding,
+    InfoKind,
+    Kinds,
+    ObjectKind,
+    ObjectState,
+    Removal,
+    State,
+)
 
 _L = typing.TypeVar("_L", bound="Listing")
 _KINDS = typing.get_args(InfoKind)
@@ -48,6 +58,34 @@ class Extent(typing.NamedTuple):
 
     offset: int
     length: int
+
+
+class Object(typing.NamedTuple):
+    """A mutex or an event in a segment, as it was at that moment, found by the mark that it has.
+
+    offset      where in the segment
+    kind        "mutex" or "event"
+    state       of a mutex: "unlocked", "locked" by somebody who lives, "owner died" (and nobody has
+                got it since), "unknown" when it cannot be told whether its holder lives; of an
+                event: "set", "not set"
+    identity    of a mutex: the holder's number, also of one that died; 0 when nobody's
+    sequence    of an event: how often it was set, modulo 2**29
+    waited_for  somebody has said that he waits; he may have been killed since
+    pid         of a mutex that is locked: the process that holds it, as /proc shows it; None when
+                it was not seen
+    start       start of that process in clock ticks since boot
+    program     name of its program, at most 15 bytes
+    """
+
+    offset: int
+    kind: ObjectKind
+    state: ObjectState
+    identity: int | None
+    sequence: int | None
+    waited_for: bool
+    pid: int | None
+    start: int | None
+    program: str | None
 
 
 class Info(typing.NamedTuple):
@@ -104,6 +142,9 @@ class Info(typing.NamedTuple):
     mappers         the processes that map it, by PID; a lower bound unless the listing is complete
     mappings        how many mappings they have of it together
     extents         where it has pages, by stat() alone; at most the first 4096 stretches
+    objects         mutexes and events in it, by stat() alone; at most the first 4096 in the first
+                    16 MiB of these stretches. None when it could not be read, or only with a
+                    trace in `accessed`
     """
 
     address: str | None
@@ -146,6 +187,7 @@ class Info(typing.NamedTuple):
     mappers: tuple[Mapper, ...]
     mappings: int
     extents: tuple[Extent, ...] | None
+    objects: tuple[Object, ...] | None
 
     def __repr__(self) -> str:
         known = (
@@ -225,13 +267,16 @@ def _kind_bits(kinds: Kinds | None) -> int:
 
 def _info(fields: dict[str, typing.Any]) -> Info:
     """From what C says."""
-    creator, seals, extents = fields["creator"], fields["seals"], fields["extents"]
+    creator, seals = fields["creator"], fields["seals"]
+    extents, objects = fields["extents"], fields["objects"]
     if creator is not None:
         fields["creator"] = Creator(*creator)
     if seals is not None:
         fields["seals"] = seal_names(seals)
     if extents is not None:
         fields["extents"] = tuple(Extent(**extent) for extent in extents)
+    if objects is not None:
+        fields["objects"] = tuple(Object(**each) for each in objects)
     fields["mappers"] = tuple(Mapper(**mapper) for mapper in fields["mappers"])
     return Info(**fields)
 
@@ -265,7 +310,8 @@ def list(
 
 
 def stat(address: Address, *, exact: bool = False) -> Listing:
-    """Everything about what one address leads to, with seals and extents if the caller may read it.
+    """Everything about what one address leads to; if the caller may read it, with seals, extents,
+    and the mutexes and events in it.
 
     A listing of one, which says whether its mappers are complete: `info, = shmkit.stat("frames")`.
     "memfd:NAME" gives all memfds of that name that processes map.

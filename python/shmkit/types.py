@@ -21,6 +21,8 @@ Kinds = Union[InfoKind, Literal["all"], collections.abc.Iterable[Union[InfoKind,
 State = Literal["unknown", "dest", "unlinked", "used", "leaked", "locked", "idle"]
 CreatorState = Literal["alive", "exited"]
 Holding = Literal["held", "not held"]
+ObjectKind = Literal["mutex", "event"]
+ObjectState = Literal["unknown", "unlocked", "locked", "owner died", "not set", "set"]
 Removal = Literal["removed", "kept", "failed"]
 
 # Of limits.

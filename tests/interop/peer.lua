@@ -236,12 +236,15 @@ local MAPPER <const> = {
   "writable",
 }
 local EXTENT <const> = { "offset", "length" }
+local OBJECT <const> = {
+  "offset", "kind", "state", "identity", "sequence", "waited_for", "pid", "start", "program",
+}
 local INFO <const> = {
   "address", "name", "kind", "state", "reason", "dest", "locked", "last", "unlinked", "elsewhere",
   "may_remove", "mode", "uid", "gid", "links", "device", "inode", "ipc_namespace", "size",
   "allocated", "resident", "swapped", "huge_page", "created", "changed", "modified", "accessed",
   "attached", "detached", "attachments", "last_pid", "locks", "creator_state", "holding", "removal",
-  "mappers", "mappings", "extents",
+  "mappers", "mappings", "extents", "objects",
 }
 
 local function describe(listing, name)
@@ -256,6 +259,9 @@ local function describe(listing, name)
       end
       for i, extent in ipairs(info.extents or {}) do
         add(words, EXTENT, ("extent%d."):format(i - 1), extent)
+      end
+      for i, object in ipairs(info.objects or {}) do
+        add(words, OBJECT, ("object%d."):format(i - 1), object)
       end
       words[#words + 1] = "end"
     end

@@ -156,8 +156,9 @@ def describe(listing, name=""):
         if name and info.name != name:
             continue
         words += [say(field, value) for field, value in info._asdict().items()]
-        for part, items in (("mapper", info.mappers), ("extent", info.extents or ())):
-            for index, item in enumerate(items):
+        parts = {"mapper": info.mappers, "extent": info.extents, "object": info.objects}
+        for part, items in parts.items():
+            for index, item in enumerate(items or ()):
                 fields = item._asdict().items()
                 words += [say(f"{part}{index}.{field}", value) for field, value in fields]
         words.append("end")

@@ -74,6 +74,27 @@ static void put_extent(const shmkit_extent *extent, size_t index) {
   *prefix = '\0';
 }
 
+static void put_object(const shmkit_object *object, size_t index) {
+  (void)snprintf(prefix, sizeof prefix, "object%zu.", index);
+  put_count("offset", object->offset);
+  put_field_text("kind", shmkit_object_kind_name(object->kind));
+  put_field_text("state", shmkit_object_state_name(object->state));
+  put_id("identity", object->identity);
+  put_id("sequence", object->sequence);
+  put_flag("waited_for", object->waited_for);
+  put_known("pid", object->pid != 0, (uint64_t)object->pid);
+  put_known("start", object->start != 0, object->start);
+  put_field_text("program", object->program);
+  *prefix = '\0';
+}
+
+static void put_content(const shmkit_info *info) {
+  put_known("extents", info->extents != NULL, info->extent_count);
+  for (size_t i = 0; i < info->extent_count; i++) put_extent(&info->extents[i], i);
+  put_known("objects", info->objects != NULL, info->object_count);
+  for (size_t i = 0; i < info->object_count; i++) put_object(&info->objects[i], i);
+}
+
 static void put_users(const shmkit_info *info) {
   static const char *const liveness[] = {"", "alive", "exited"};
   static const char *const holding[] = {"", "held", "not held"};
@@ -86,9 +107,6 @@ static void put_users(const shmkit_info *info) {
   put_count("mappings", info->mappings);
   put_count("mappers", info->mapper_count);
   for (size_t i = 0; i < info->mapper_count; i++) put_mapper(&info->mappers[i], i);
-  put_known("extents", info->extents != NULL, info->extent_count);
-  if (info->extents == NULL) return;
-  for (size_t i = 0; i < info->extent_count; i++) put_extent(&info->extents[i], i);
 }
 
 static void put_info(const shmkit_info *info) {
@@ -121,6 +139,7 @@ static void put_info(const shmkit_info *info) {
   put_count("attachments", info->attachments);
   put_known("last_pid", info->last_pid != 0, (uint64_t)info->last_pid);
   put_users(info);
+  put_content(info);
 }
 
 /* What has that name, "-" for all. */

@@ -133,6 +133,52 @@ def test_a_last_segment_whose_name_is_no_text(
     assert info["last"] == "true"
 
 
+@every_maker
+def test_who_holds_a_mutex_in_it(
+    maker: str, start: PeerStarter, lookers: list[Peer], name: str
+) -> None:
+    peer = start(maker)
+    peer.mutex_open(1, name)
+    try:
+        (unlocked,) = agree(lookers, lambda looker: looker.stat(name))
+        assert text(unlocked["object0.kind"]) == "mutex"
+        assert text(unlocked["object0.state"]) == "unlocked"
+        peer.mutex_lock(1)
+        (held,) = agree(lookers, lambda looker: looker.stat(name))
+        assert held["objects"] == "1"
+        assert (held["object0.offset"], held["object0.pid"]) == ("0", str(peer.pid))
+        assert held["object0.sequence"] == "none"
+        assert text(held["object0.state"]) == "locked"
+        (listed,) = agree(lookers, lambda looker: looker.list(name))
+        assert listed["objects"] == "none"
+        peer.kill()
+        (left,) = agree(lookers, lambda looker: looker.stat(name))
+        assert text(left["object0.state"]) == "owner died"
+        assert left["object0.identity"] == held["object0.identity"]
+        assert left["object0.pid"] == left["object0.program"] == "none"
+    finally:
+        Path("/dev/shm", name).unlink()
+
+
+@every_maker
+def test_an_event_in_it(maker: str, start: PeerStarter, lookers: list[Peer], name: str) -> None:
+    peer = start(maker)
+    peer.event_open(1, name)
+    try:
+        for _ in range(3):
+            peer.event_set(1)
+        (told,) = agree(lookers, lambda looker: looker.stat(name))
+        assert (told["objects"], told["object0.sequence"]) == ("1", "3")
+        assert (text(told["object0.kind"]), text(told["object0.state"])) == ("event", "set")
+        assert told["object0.identity"] == "none"
+        assert told["object0.waited_for"] == "false"
+        peer.event_clear(1)
+        (told,) = agree(lookers, lambda looker: looker.stat(name))
+        assert text(told["object0.state"]) == "not set"
+    finally:
+        Path("/dev/shm", name).unlink()
+
+
 def test_who_has_it_open(lookers: list[Peer], idle: str) -> None:
     (info,) = agree(lookers, lambda peer: peer.stat(idle, "exact"))
     assert text(info["holding"]) == "not held"

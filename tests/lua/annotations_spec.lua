@@ -99,7 +99,10 @@ describe("the annotations", function()
     for name in pairs(required) do assert.is_not_nil((creator or required)[name], name) end
   end)
 
-  it("declare what is known of a segment and of its mappers", function()
+  it("declare what is known of a segment, of its mappers and of what is in it", function()
+    local mutex <close> = seg:mutex(0)
+    local guard <close> = mutex:lock()
+    local event <close> = seg:event(64)
     local function check(record, class)
       local required, optional = fields(text, class, ""), fields(text, class, "%?")
       for name in pairs(record) do assert.is_true(required[name] or optional[name], name) end
@@ -108,6 +111,8 @@ describe("the annotations", function()
     local listing = assert(shm.stat("memfd:annotations"))
     check(listing[1], "shmkit%.Info")
     check(listing[1].mappers[1], "shmkit%.Mapper")
+    assert.equal(2, #listing[1].objects)
+    for _, object in ipairs(listing[1].objects) do check(object, "shmkit%.Object") end
     check(assert(shm.limits())[1], "shmkit%.Limit")
   end)
 

@@ -254,6 +254,60 @@ describe("stat", function()
     assert.is_nil(find(shm.list(), seg:address()).extents)
   end)
 
+  it("names who holds a mutex, until it is killed", function()
+    local name = support.name()
+    local seg <close> = assert(shm.create(name, 4096, { lifetime = "creator" }))
+    assert.same({}, look_at(name).objects)
+    assert.is_nil(find(shm.list(), seg:address()).objects)
+    local mutex <close> = assert(seg:mutex(128))
+    local unlocked = { offset = 128, kind = "mutex", state = "unlocked", identity = 0,
+                       waited_for = false }
+    assert.same({ unlocked }, look_at(name).objects)
+    do
+      local _ <close> = assert(mutex:lock())
+      local held = look_at(name).objects[1]
+      assert.equal("locked", held.state)
+      assert.equal(process.pid(), held.pid)
+      assert.equal(seg:load("u32", 128), held.identity)
+      assert.is_true(held.start > 0)
+      assert.is_nil(held.sequence)
+    end
+    local pid, hold = support.start_staying_child(function() assert(mutex:lock()) end)
+    local held = look_at(name).objects[1]
+    assert.equal("locked", held.state)
+    assert.equal(pid, held.pid)
+    support.kill(pid, hold)
+    assert.same({ offset = 128, kind = "mutex", state = "owner died", identity = held.identity,
+                  waited_for = false }, look_at(name).objects[1])
+  end)
+
+  it("tells that somebody waits for a mutex", function()
+    local name = support.name()
+    local seg <close> = assert(shm.create(name, 4096, { lifetime = "creator" }))
+    local mutex <close> = assert(seg:mutex(0))
+    assert(mutex:lock())
+    local pid = support.start_child(function()
+      assert(mutex:lock())
+      mutex:unlock()
+    end)
+    repeat until look_at(name).objects[1].waited_for
+    assert.equal(process.pid(), look_at(name).objects[1].pid)
+    mutex:unlock()
+    assert.equal("exited", process.wait(pid))
+  end)
+
+  it("tells how often an event was set", function()
+    local name = support.name()
+    local seg <close> = assert(shm.create(name, 4096, { lifetime = "creator" }))
+    local event <close> = assert(seg:event(64))
+    for _ = 1, 17 do assert(event:set()) end
+    local told = { offset = 64, kind = "event", state = "set", sequence = 17, waited_for = false }
+    assert.same({ told }, look_at(name).objects)
+    assert(event:clear())
+    told.state = "not set"
+    assert.same({ told }, look_at(name).objects)
+  end)
+
   it("asks the kernel who has it open", function()
     local name = support.name()
     local address = make_idle(name)

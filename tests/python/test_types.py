@@ -20,6 +20,7 @@ ALLOWED = r"""
 # It takes a Literal of several values for a Union.
 shmkit\.((event|factories|inspect|mutex|segment|types)\.)?((Info)?Kind|Lifetime|TypeName|State)
 shmkit\.((inspect|limits|types)\.)?(AtomicName|CreatorState|Holding|InfoKind|Kinds|Removal|Scope|Unit)
+shmkit\.((inspect|types)\.)?Object(Kind|State)
 # How the annotations say "is a buffer"; the method itself came with Python 3.12.
 shmkit\.native\.Segment\.__buffer__
 # Newer versions want it marked as a base that excludes others; older ones do not know the mark.
@@ -55,6 +56,9 @@ def use(lifetime: shmkit.Lifetime, type: shmkit.TypeName, path: "os.PathLike[str
     listing: shmkit.Listing = shmkit.list(kinds=["posix", "memfd"], names_only=True)
     leaked: shmkit.Listing = shmkit.gc(pattern=b"posix:/x", kinds="posix", older_than=1)
     for info in listing + shmkit.stat(path, exact=True) + leaked:
+        for each in info.objects or ():
+            what: Tuple[shmkit.ObjectKind, shmkit.ObjectState] = each.kind, each.state
+            holder: Optional[int] = each.pid
         kind: shmkit.InfoKind = info.kind
         memory: Optional[int] = info.resident
         users: List[int] = [mapper.pid for mapper in info.mappers]

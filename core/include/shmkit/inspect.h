@@ -7,11 +7,12 @@
  * afterwards. It holds nothing of the system, no descriptor and no mapping. Segments and processes
  * may come and go while it is being taken; what has vanished by then is left out.
  *
- * LOOKING CHANGES NOTHING. No segment is mapped or attached, none is read, none is leased; no page
- * is allocated, and access times, System V's "last process" and the like stay as they are. (Only
- * the directory /dev/shm itself may get a new access time, when the caller is not its owner.) The
- * functions that do more say so: shmkit_listing_stat with SHMKIT_STAT_EXACT, shmkit_remove and
- * shmkit_gc.
+ * LOOKING CHANGES NOTHING. No segment is mapped or attached, none is leased; no page is allocated,
+ * and access times, System V's "last process" and the like stay as they are. (Only the directory
+ * /dev/shm itself may get a new access time, when the caller is not its owner.) Listings open and
+ * read none. shmkit_listing_stat reads the one that it is about, for its objects, and what it reads
+ * comes into memory, should it be in swap or on a disk. The functions that do more say so:
+ * shmkit_listing_stat with SHMKIT_STAT_EXACT, shmkit_remove and shmkit_gc.
  *
  * WHO MAPS IT is found in the address spaces of all processes. Not seen are processes that the
  * caller may not look at, which are counted, and those of PID namespaces outside the caller's.
@@ -161,6 +162,54 @@ typedef struct shmkit_extent {
   uint64_t offset, length;
 } shmkit_extent;
 
+/** What lies in a segment. */
+typedef enum shmkit_object_kind { SHMKIT_OBJECT_MUTEX = 1, SHMKIT_OBJECT_EVENT } shmkit_object_kind;
+
+/** What it is like. */
+typedef enum shmkit_object_state {
+  /** A mutex that is locked or whose holder died: which of them cannot be told here. */
+  SHMKIT_OBJECT_UNKNOWN = 0,
+  /** A mutex that nobody holds; that somebody who lives holds; whose holder died, and nobody has got
+   *  it since. */
+  SHMKIT_OBJECT_UNLOCKED,
+  SHMKIT_OBJECT_LOCKED,
+  SHMKIT_OBJECT_OWNER_DIED,
+  /** An event. */
+  SHMKIT_OBJECT_NOT_SET,
+  SHMKIT_OBJECT_SET
+} shmkit_object_state;
+
+/**
+ * A mutex or an event in a segment, as it was at that moment.
+ *
+ * It is known by the mark that it has from who made it first. What a program resets to zeros, or what
+ * was only ever used read-only, has none. Bytes that happen to be, or were copied to be, exactly those
+ * of an object are taken for one.
+ */
+typedef struct shmkit_object {
+  /** Where in the segment. */
+  uint64_t offset;
+  /** A shmkit_object_kind and a shmkit_object_state. */
+  uint32_t kind, state;
+  /** Of a mutex: the holder's identity, also of one that died; 0 when nobody's. SHMKIT_UNKNOWN_ID of
+   *  an event. */
+  uint32_t identity;
+  /** Of an event: how often it was set, modulo 2^29. SHMKIT_UNKNOWN_ID of a mutex. */
+  uint32_t sequence;
+  /** Somebody has said that he waits. He may have been killed since; and who has a segment open
+   *  read-only cannot say so. */
+  bool waited_for;
+  /** Of a mutex that is locked: the process, one of whose threads is the holder, as /proc shows it.
+   *  0 when it was not seen: it may not be looked at, is of another PID namespace, came only just
+   *  now, or the file system (hugetlbfs) leaves no trace of it. The trace is a mapping that whoever
+   *  may open the segment could imitate; that somebody holds the mutex is certain nevertheless. */
+  int64_t pid;
+  /** Start of that process in clock ticks since boot, 0 when unknown; name of the program, at most
+   *  15 bytes. */
+  uint64_t start;
+  char program[16];
+} shmkit_object;
+
 /** Everything about one segment. All pointers are into the listing. */
 typedef struct shmkit_info {
   /** The address that opens it, for whoever may: "posix:/frames", "sysv:0x5eed", "sysv:id=42",
@@ -220,11 +269,21 @@ typedef struct shmkit_info {
    *  unknown. */
   const shmkit_extent *extents;
   size_t extent_count;
+  /** The mutexes and events in it, by offset, by shmkit_listing_stat; at most the first
+   *  SHMKIT_OBJECTS_MAX in the first SHMKIT_OBJECTS_DATA bytes of these stretches. NULL when unknown:
+   *  it could not be read, or not without changing when it was last accessed, which can be kept from
+   *  changing by the owner and by those with CAP_FOWNER. */
+  const shmkit_object *objects;
+  size_t object_count;
 } shmkit_info;
 
 enum {
   /** Of a segment whose pages are scattered more widely, only so many stretches are told. */
-  SHMKIT_EXTENTS_MAX = 4096
+  SHMKIT_EXTENTS_MAX = 4096,
+  /** Of a segment with more objects, only so many are told. */
+  SHMKIT_OBJECTS_MAX = 4096,
+  /** Of a segment with more pages, only so many bytes are searched for objects: 16 MiB. */
+  SHMKIT_OBJECTS_DATA = 16 << 20
 };
 
 typedef struct shmkit_listing shmkit_listing;
@@ -308,8 +367,8 @@ SHMKIT_API shmkit_status shmkit_listing_take(const shmkit_listing_options *optio
                                              shmkit_listing **out);
 
 /**
- * Everything about what one address leads to: a listing of one, with seals and extents where the
- * caller may open it for reading. "memfd:NAME" gives all memfds of that name that processes map.
+ * Everything about what one address leads to: a listing of one, with seals, extents and objects where
+ * the caller may open it for reading. "memfd:NAME" gives all memfds of that name that processes map.
  *
  * @param address  as for shmkit_segment_open.
  * @param flags    0 or SHMKIT_STAT_EXACT.
@@ -433,6 +492,12 @@ SHMKIT_API const char *shmkit_info_kind_name(shmkit_info_kind kind);
 
 /** The name of a state, "leaked"; "?" for none. Concurrency: any thread. */
 SHMKIT_API const char *shmkit_state_name(shmkit_state state);
+
+/** The name of an object's kind, "mutex"; "?" for none. Concurrency: any thread. */
+SHMKIT_API const char *shmkit_object_kind_name(shmkit_object_kind kind);
+
+/** The name of an object's state, "owner died"; "?" for none. Concurrency: any thread. */
+SHMKIT_API const char *shmkit_object_state_name(shmkit_object_state state);
 
 SHMKIT_END_DECLS
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -162,6 +163,12 @@ void shmkit__os_examine(int fd, struct shmkit__entry *entry) {
   if (entry->info.kind == SHMKIT_INFO_MEMFD && shmkit__os_seals(fd, &seals) == 0) {
     entry->info.seals = seals;
   }
+}
+
+bool shmkit__os_reads_untraced(int fd) {
+  struct statvfs status;
+  if (fcntl(fd, F_GETFL) & O_NOATIME) return true;
+  return fstatvfs(fd, &status) == 0 && (status.f_flag & (ST_NOATIME | ST_RDONLY)) != 0;
 }
 
 bool shmkit__os_next_extent(int fd, uint64_t from, uint64_t *start, uint64_t *end) {

@@ -42,6 +42,8 @@ struct scan {
 struct line {
   uint64_t start, end, offset, device, inode;
   bool readable, writable, shared;
+  /* If it is the pin of an identity, that; else 0. */
+  uint32_t identity;
   char *path;
 };
 
@@ -79,7 +81,8 @@ static bool parse(const struct scan *scan, char *text, struct line *out) {
   while (*text == ' ') text++;
   out->path = text;
   /* The pin of an identity: not a use of the memory, and where there is one there is a mapping. */
-  if (closed && shmkit__pin_identity(out->offset) != 0) return false;
+  out->identity = closed ? shmkit__pin_identity(out->offset) : 0;
+  if (out->identity != 0) return scan->listing->wants_pins;
   /* Not by the inode: the first System V segment of a namespace has the identifier 0. */
   if (out->device == 0) return false;
   return out->shared || out->device == scan->posix || out->device == scan->internal ||
@@ -258,6 +261,21 @@ static void enter_mapping(struct scan *scan, struct line *line) {
   entry->map_end = line->end;
 }
 
+static void enter_pin(struct scan *scan, const struct line *line) {
+  shmkit_listing *listing = scan->listing;
+  const struct shmkit__identity file = {
+      .kind = kind_of(scan, line), .device = line->device, .inode = line->inode};
+  if (!(listing->kinds & SHMKIT_INFO_SET(file.kind))) return;
+  if (listing->closed && shmkit__listing_find(listing, &file) == NULL) return;
+  if (!know_process(scan)) return;
+  const struct shmkit__pin pin = {.device = line->device,
+                                  .inode = line->inode,
+                                  .pid = scan->pid,
+                                  .process = scan->process,
+                                  .identity = line->identity};
+  shmkit__listing_add_pin(listing, &pin);
+}
+
 /* Enter the whole lines at the start of the buffer; how many bytes they were. */
 static size_t enter_lines(struct scan *scan, size_t length) {
   char *at = scan->buffer, *end = at + length;
@@ -266,7 +284,13 @@ static size_t enter_lines(struct scan *scan, size_t length) {
     if (newline == NULL) return (size_t)(at - scan->buffer);
     struct line line;
     *newline = '\0';
-    if (parse(scan, at, &line)) enter_mapping(scan, &line);
+    if (parse(scan, at, &line)) {
+      if (line.identity != 0) {
+        enter_pin(scan, &line);
+      } else {
+        enter_mapping(scan, &line);
+      }
+    }
     at = newline + 1;
   }
 }
