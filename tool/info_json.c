@@ -55,6 +55,29 @@ static json *extents_json(const shmkit_info *info) {
   return array;
 }
 
+static json *object_json(const shmkit_object *object) {
+  json *result = json_new();
+  json_add_count(result, "offset", object->offset);
+  json_add_text(result, "kind", shmkit_object_kind_name((shmkit_object_kind)object->kind));
+  json_add_text(result, "state", shmkit_object_state_name((shmkit_object_state)object->state));
+  json_add_id(result, "identity", object->identity);
+  json_add_id(result, "sequence", object->sequence);
+  json_add_bool(result, "waited_for", object->waited_for);
+  json_add_count(result, "pid", object->pid != 0 ? (uint64_t)object->pid : SHMKIT_UNKNOWN);
+  json_add_count(result, "start", object->start != 0 ? object->start : SHMKIT_UNKNOWN);
+  json_add_text(result, "program", object->program[0] != '\0' ? object->program : NULL);
+  return result;
+}
+
+static json *objects_json(const shmkit_info *info) {
+  if (info->objects == NULL) return NULL;
+  json *array = json_new_array();
+  for (size_t i = 0; i < info->object_count; i++) {
+    json_append(array, object_json(&info->objects[i]));
+  }
+  return array;
+}
+
 static json *seals_json(const shmkit_info *info) {
   const char *name;
   if (info->seals == SHMKIT_UNKNOWN_ID) return NULL;
@@ -137,6 +160,7 @@ json *info_json(const shmkit_info *info) {
   add_times(object, info);
   add_users(object, info);
   json_add(object, "extents", extents_json(info));
+  json_add(object, "objects", objects_json(info));
   return object;
 }
 

@@ -16,7 +16,7 @@
 #include "table.h"
 #include "text.h"
 
-enum { EXTENTS_SHOWN = 8 };
+enum { EXTENTS_SHOWN = 8, OBJECTS_SHOWN = 16 };
 
 static const struct argp_option options[] = {
     {"exact", 'e', NULL, 0,
@@ -64,8 +64,9 @@ static const struct argp argp = {
     .options = options,
     .parser = parse,
     .args_doc = "ADDRESS...",
-    .doc = "Shows everything about segments: what they are, who made them, who maps them, where "
-           "they have pages, and what their removal would mean."};
+    .doc =
+        "Shows everything about segments: what they are, who made them, who maps them, where "
+        "they have pages, which mutexes and events lie there, and what their removal would mean."};
 
 /* ---- Lines ---------------------------------------------------------------------------------- */
 
@@ -156,6 +157,59 @@ static void show_memory(const shmkit_info *info, bool exact) {
   if (info->kind != SHMKIT_INFO_SYSV || info->extents != NULL) line("Data:", extents(info));
   if (info->seals != SHMKIT_UNKNOWN_ID) line("Seals:", seals(info));
 }
+
+/* ---- What lies there ------------------------------------------------------------------------ */
+
+static char *state_of_mutex(const shmkit_object *object) {
+  static const char *const states[] = {
+      [SHMKIT_OBJECT_UNKNOWN] = "locked, or its holder died, which cannot be told",
+      [SHMKIT_OBJECT_UNLOCKED] = "unlocked",
+      [SHMKIT_OBJECT_LOCKED] = "locked by a process that cannot be seen",
+      [SHMKIT_OBJECT_OWNER_DIED] = "its holder died, and nobody has got it since"};
+  if (object->pid == 0) return must(strdup(states[object->state]));
+  char *program = text_escape(object->program);
+  char *text = text_format("locked by process %" PRId64 "%s%s%s", object->pid, *program ? " (" : "",
+                           program, *program ? ")" : "");
+  free(program);
+  return text;
+}
+
+static char *state_of_event(const shmkit_object *object) {
+  const char *verb = object->state == SHMKIT_OBJECT_SET ? "set, " : "not set, was ";
+  if (object->sequence == 1) return text_format("%sonce so far", verb);
+  if (object->sequence == 0 && object->state != SHMKIT_OBJECT_SET) {
+    return must(strdup("not set, never was"));
+  }
+  return text_format("%s%" PRIu32 " times so far", verb, object->sequence);
+}
+
+static char *describe_object(const shmkit_object *object) {
+  bool mutex = object->kind == SHMKIT_OBJECT_MUTEX;
+  char *state = mutex ? state_of_mutex(object) : state_of_event(object);
+  char *text = text_format("%s at %" PRIu64 ": %s%s",
+                           shmkit_object_kind_name((shmkit_object_kind)object->kind),
+                           object->offset, state, object->waited_for ? "; somebody waits" : "");
+  free(state);
+  return text;
+}
+
+static void show_objects(const shmkit_info *info) {
+  size_t count = info->object_count;
+  bool readable = info->extents != NULL;
+  if (info->objects == NULL && (readable || info->kind != SHMKIT_INFO_SYSV)) {
+    line("Objects:",
+         text_format("not known%s", readable ? ": only its owner can look without a trace" : ""));
+  }
+  for (size_t i = 0; i < count && i < OBJECTS_SHOWN; i++) {
+    line(i == 0 ? "Objects:" : "", describe_object(&info->objects[i]));
+  }
+  if (count > OBJECTS_SHOWN) {
+    line("", text_format("and %s%zu more (--json lists them)",
+                         count == SHMKIT_OBJECTS_MAX ? "at least " : "", count - OBJECTS_SHOWN));
+  }
+}
+
+/* ---- Its story ------------------------------------------------------------------------------ */
 
 static void show_times(const shmkit_info *info, int64_t now) {
   if (info->kind == SHMKIT_INFO_SYSV) {
@@ -271,6 +325,7 @@ static void show(const shmkit_info *info, const shmkit_listing *listing,
   line("State:", text_format("%s: %s", shmkit_state_name((shmkit_state)info->state), reason));
   free(reason);
   show_memory(info, bytes);
+  show_objects(info);
   show_times(info, shmkit_listing_time(listing));
   show_creator(info);
   show_users(info, shmkit_listing_complete(listing), request->flags & SHMKIT_STAT_EXACT);

@@ -7,7 +7,12 @@ import ctypes
 import mmap
 import os
 import re
+import struct
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -158,6 +163,153 @@ def test_pages_are_told_where_they_are(name: str) -> None:
         assert info["extents"][1] == {"offset": 16384, "length": 4096}
     finally:
         path.unlink()
+
+
+_OBJECTS = """
+import sys, threading, shmkit
+open("/proc/self/comm", "w").write(sys.argv[2])
+segment = shmkit.open(sys.argv[1])
+held = segment.mutex(0)
+held.acquire()
+left = threading.Thread(target=segment.mutex(64).acquire)
+left.start()
+left.join()
+segment.mutex(128)
+for offset, sets in ((192, 17), (256, 3), (320, 1), (384, 0)):
+    event = segment.event(offset)
+    for _ in range(sets):
+        event.set()
+    if offset != 192:
+        event.clear()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def objects(segment: Path, program: str = "holder") -> Iterator[int]:
+    """The PID of a process that has mutexes and events in a segment, and holds the first."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _OBJECTS, segment.name, program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        yield process.pid
+    finally:
+        process.communicate()
+
+
+def objects_told(segment: Path, around: tuple[str, ...] = ()) -> list[str]:
+    """The lines about what lies there."""
+    out = run("stat", segment.name, around=around).out
+    found = re.search(r"^Objects: +(.*(?:\n {13}.*)*)", out, re.MULTILINE)
+    return [line.strip() for line in found[1].split("\n")] if found else []
+
+
+def mark(segment: Path, offset: int, word: int, mark: int = 0xA5C31B01) -> None:
+    """What a mutex, or with another mark an event, would be with that word."""
+    with open(segment, "r+b") as file:
+        file.seek(offset)
+        file.write(struct.pack("=II", word, mark) + bytes(56))
+
+
+def test_what_lies_there_is_told(segment: Path) -> None:
+    segment.write_bytes(bytes(4096))
+    assert objects_told(segment) == []
+    with objects(segment) as pid:
+        told = objects_told(segment)
+    assert told == [
+        f"mutex at 0: locked by process {pid} (holder)",
+        "mutex at 64: its holder died, and nobody has got it since",
+        "mutex at 128: unlocked",
+        "event at 192: set, 17 times so far",
+        "event at 256: not set, was 3 times so far",
+        "event at 320: not set, was once so far",
+        "event at 384: not set, never was",
+    ]
+    assert objects_told(segment)[0] == "mutex at 0: its holder died, and nobody has got it since"
+
+
+def test_json_has_what_lies_there(segment: Path) -> None:
+    segment.write_bytes(bytes(4096))
+    with objects(segment) as pid:
+        (info,) = run("stat", "--json", segment.name).json["segments"]
+        listed = support.found(f"posix:/{segment.name}")
+    held, left, *_, event, _, _, _ = info["objects"]
+    assert held.pop("start") > 0
+    assert 0 < held.pop("identity") < 1 << 30
+    assert held == {
+        "offset": 0,
+        "kind": "mutex",
+        "state": "locked",
+        "sequence": None,
+        "waited_for": False,
+        "pid": pid,
+        "program": "holder",
+    }
+    assert (left["state"], left["pid"], left["program"]) == ("owner died", None, None)
+    assert (event["state"], event["sequence"], event["identity"]) == ("set", 17, None)
+    assert listed["objects"] is None
+
+
+def test_that_somebody_waits_is_told(segment: Path) -> None:
+    mark(segment, 0, 1 << 31)
+    mark(segment, 64, 3 << 3 | 1, 0xA5C31B02)
+    assert objects_told(segment) == [
+        "mutex at 0: unlocked; somebody waits",
+        "event at 64: not set, was 3 times so far; somebody waits",
+    ]
+
+
+def test_a_holder_that_cannot_be_seen_is_said_to_be(segment: Path) -> None:
+    segment.write_bytes(bytes(4096))
+    alone = ("unshare", *(() if support.IS_ROOT else ("--map-root-user",)), "--pid", "--fork")
+    around = (*alone, "--mount-proc", "--propagation=unchanged")
+    if subprocess.run([*around, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting in a namespace is not permitted")
+    with objects(segment):
+        told = objects_told(segment, around)
+    assert told[0] == "mutex at 0: locked by a process that cannot be seen"
+    assert told[1].startswith("mutex at 64: its holder died")
+
+
+def test_names_of_holders_do_not_drive_the_terminal(segment: Path) -> None:
+    segment.write_bytes(bytes(4096))
+    with objects(segment, "\x1b[31m) a\nb") as pid:
+        result = run("stat", segment.name)
+        (info,) = run("stat", "--json", segment.name).json["segments"]
+    assert "\x1b" not in result.out
+    assert f"mutex at 0: locked by process {pid} (\\033[31m) a\\nb)\n" in result.out
+    assert info["objects"][0]["program"] == "\x1b[31m) a\nb"
+
+
+def test_the_first_of_many_are_told_and_all_are_in_json(segment: Path) -> None:
+    event = struct.pack("=II", 0, 0xA5C31B02) + bytes(56)
+    segment.write_bytes(event * 20)
+    told = objects_told(segment)
+    assert told[15:] == ["event at 960: not set, never was", "and 4 more (--json lists them)"]
+    assert len(run("stat", "--json", segment.name).json["segments"][0]["objects"]) == 20
+    segment.write_bytes(event * 5000)
+    assert objects_told(segment)[-1] == "and at least 4080 more (--json lists them)"
+    assert len(run("stat", "--json", segment.name).json["segments"][0]["objects"]) == 4096
+
+
+def test_who_may_not_look_is_told_that_it_is_not_known(segment: Path) -> None:
+    mark(segment, 0, 0)
+    if not support.IS_ROOT:
+        pytest.skip("only root can become another user")
+    segment.chmod(0o600)
+    assert objects_told(segment, support.AS_NOBODY) == ["not known"]
+    segment.chmod(0o644)
+    os.utime(segment, ns=(10**18, segment.stat().st_mtime_ns))
+    assert objects_told(segment, support.AS_NOBODY) in (
+        ["not known: only its owner can look without a trace"],
+        ["mutex at 0: unlocked"],  # Where /dev/shm keeps no times of access.
+    )
+    assert segment.stat().st_atime_ns == 10**18
 
 
 def test_what_its_last_user_left_behind_is_said_to_be_leaked(segment: Path) -> None:
