@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "listing.h"
@@ -218,6 +219,13 @@ static int search_all(struct search *self) {
   return outcome;
 }
 
+/* A file without blocks has nothing in it. So reading never makes something happen, as it can of those
+ * files in /proc and /sys that are regular by their type only. */
+static bool has_blocks(int fd) {
+  struct stat status;
+  return fstat(fd, &status) == 0 && status.st_blocks > 0;
+}
+
 void shmkit__entry_find_objects(shmkit_listing *listing, struct shmkit__entry *entry, int fd) {
   struct search search = {
       .listing = listing, .entry = entry, .fd = fd, .left = SHMKIT_OBJECTS_DATA};
@@ -227,7 +235,7 @@ void shmkit__entry_find_objects(shmkit_listing *listing, struct shmkit__entry *e
     listing->no_memory = true;
     return;
   }
-  if (search_all(&search) < 0) {
+  if (has_blocks(fd) && search_all(&search) < 0) {
     entry->objects = NULL;
     entry->info.object_count = 0;
   } else if (entry->objects == NULL) {

@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shared.h"
+
 enum { PAGE = 2 * MIB, WANTED = 4 };
 static const char pool[] = "/proc/sys/vm/nr_hugepages";
 
@@ -193,6 +195,12 @@ static const shmkit_info *find_own(const shmkit_listing *listing) {
   return found;
 }
 
+/* Make its first page, with an event in it. */
+static void touch(char *memory) {
+  const uint32_t set[] = {UINT32_C(5) << SHMKIT__EVENT_SEQUENCE_SHIFT, SHMKIT__MARK_EVENT};
+  memcpy(memory + 64, set, sizeof set);
+}
+
 static void assert_listed(shmkit_info_kind kind, const char *what) {
   long before = free_pages();
   shmkit_listing *listing = take(SHMKIT_INFO_ALL);
@@ -205,6 +213,9 @@ static void assert_listed(shmkit_info_kind kind, const char *what) {
   shmkit_listing *single = look_at(info->address, 0);
   ck_assert_uint_eq(shmkit_listing_at(single, 0)->huge_page, PAGE);
   ck_assert_uint_eq(shmkit_listing_at(single, 0)->mapper_count, 1);
+  ck_assert_uint_eq(shmkit_listing_at(single, 0)->object_count, 1);
+  ck_assert_uint_eq(shmkit_listing_at(single, 0)->objects[0].offset, 64);
+  ck_assert_uint_eq(shmkit_listing_at(single, 0)->objects[0].sequence, 5);
   shmkit_listing_free(single);
   shmkit_listing_free(listing);
   ck_assert_int_eq(free_pages(), before);
@@ -220,7 +231,7 @@ START_TEST(huge_pages_are_listed_and_looking_takes_none) {
   (void)snprintf(path, sizeof path, "%s/segment", directory);
   int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   char *memory = map_file(fd, 2 * PAGE);
-  memory[0] = 1;
+  touch(memory);
   assert_listed(SHMKIT_INFO_HUGETLB, path);
   ck_assert_int_eq(munmap(memory, 2 * PAGE), 0);
   ck_assert_int_eq(close(fd), 0);
@@ -229,7 +240,7 @@ START_TEST(huge_pages_are_listed_and_looking_takes_none) {
 
   fd = memfd_create(name(), MFD_CLOEXEC | MFD_HUGETLB);
   memory = map_file(fd, 2 * PAGE);
-  memory[0] = 1;
+  touch(memory);
   assert_listed(SHMKIT_INFO_MEMFD, name());
   ck_assert_int_eq(munmap(memory, 2 * PAGE), 0);
   ck_assert_int_eq(close(fd), 0);
@@ -237,7 +248,7 @@ START_TEST(huge_pages_are_listed_and_looking_takes_none) {
   int id = shmget(sysv_key(), 2 * PAGE, IPC_CREAT | IPC_EXCL | SHM_HUGETLB | 0600);
   memory = shmat(id, NULL, 0);
   ck_assert_ptr_ne(memory, (void *)-1);
-  memory[0] = 1;
+  touch(memory);
   assert_listed(SHMKIT_INFO_SYSV, NULL);
   ck_assert_int_eq(shmdt(memory), 0);
   ck_assert_int_eq(shmctl(id, IPC_RMID, NULL), 0);

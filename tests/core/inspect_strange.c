@@ -297,6 +297,42 @@ START_TEST(what_cannot_be_read_without_a_trace_is_not_read) {
 }
 END_TEST
 
+/* The segment's owner, who may not look into the processes of others. */
+static void make_and_look(void *unused) {
+  const shmkit_segment_options options = {.mode = 0666};
+  shmkit_segment *segment = NULL;
+  (void)unused;
+  ensure(become_nobody());
+  ensure(shmkit_segment_create(name(), 4096, &options, &segment) == 0);
+  signal_turn(0);
+  wait_turn(1);
+  shmkit_listing *listing = NULL;
+  ensure(shmkit_listing_stat(name(), 0, &listing) == 0);
+  const shmkit_info *info = shmkit_listing_at(listing, 0);
+  ensure(info->object_count == 1);
+  ensure(info->objects[0].state == SHMKIT_OBJECT_LOCKED);
+  ensure(info->objects[0].identity != 0 && info->objects[0].pid == 0);
+  shmkit_listing_free(listing);
+  shmkit_segment_free(segment);
+}
+
+START_TEST(a_holder_that_one_may_not_look_at_lives_and_is_not_known) {
+  const shmkit_segment_options options = {.flags = SHMKIT_ANY_OWNER};
+  if (geteuid() != 0) return;
+  pid_t owner = start(make_and_look, NULL);
+  wait_turn(0);
+  shmkit_segment *segment = open_segment(name(), &options);
+  shmkit_mutex *held = NULL;
+  assert_done(shmkit_segment_mutex(segment, 0, &held));
+  assert_done(shmkit_mutex_lock(held, 0));
+  signal_turn(1);
+  finish(owner);
+  shmkit_mutex_free(held);
+  ck_assert_int_eq(unlink(path_of(name())), 0);
+  shmkit_segment_free(segment);
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       what_merely_looks_like_a_mark_is_none,
@@ -309,6 +345,7 @@ int main(int argc, char **argv) {
       who_unlocks_and_ends_meanwhile_has_not_died_with_it,
       what_may_not_be_read_is_not_known_to_have_none,
       what_cannot_be_read_without_a_trace_is_not_read,
+      a_holder_that_one_may_not_look_at_lives_and_is_not_known,
   };
   return run_cases("inspect-strange", cases, COUNT(cases), argc, argv);
 }

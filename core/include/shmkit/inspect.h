@@ -200,9 +200,10 @@ typedef struct shmkit_object {
    *  read-only cannot say so. */
   bool waited_for;
   /** Of a mutex that is locked: the process, one of whose threads is the holder, as /proc shows it.
-   *  0 when it was not seen: it may not be looked at, is of another PID namespace, came only just
-   *  now, or the file system (hugetlbfs) leaves no trace of it. The trace is a mapping that whoever
-   *  may open the segment could imitate; that somebody holds the mutex is certain nevertheless. */
+   *  0 when it was not seen: it may not be looked at, is of another PID namespace, or came only just
+   *  now; or the file system has no files as large as the trace needs. That is a mapping far beyond
+   *  the end, which whoever may open the segment could imitate; that somebody holds the mutex is
+   *  certain nevertheless. */
   int64_t pid;
   /** Start of that process in clock ticks since boot, 0 when unknown; name of the program, at most
    *  15 bytes. */
