@@ -193,15 +193,22 @@ static char *describe_object(const shmkit_object *object) {
   return text;
 }
 
-static void show_objects(const shmkit_info *info) {
-  size_t count = info->object_count;
+static void show_unknown_objects(const shmkit_info *info) {
   bool readable = info->extents != NULL;
-  if (info->objects == NULL && (readable || info->kind != SHMKIT_INFO_SYSV)) {
-    line("Objects:",
-         text_format("not known%s", readable ? ": only its owner can look without a trace" : ""));
+  if (!readable && info->kind == SHMKIT_INFO_SYSV) return;
+  line("Objects:",
+       text_format("not known%s", readable ? ": only its owner can look without a trace" : ""));
+}
+
+static void show_objects(const shmkit_info *info) {
+  const shmkit_object *objects = info->objects;
+  size_t count = info->object_count;
+  if (objects == NULL) {
+    show_unknown_objects(info);
+    return;
   }
   for (size_t i = 0; i < count && i < OBJECTS_SHOWN; i++) {
-    line(i == 0 ? "Objects:" : "", describe_object(&info->objects[i]));
+    line(i == 0 ? "Objects:" : "", describe_object(&objects[i]));
   }
   if (count > OBJECTS_SHOWN) {
     line("", text_format("and %s%zu more (--json lists them)",

@@ -89,10 +89,12 @@ static void put_object(const shmkit_object *object, size_t index) {
 }
 
 static void put_content(const shmkit_info *info) {
-  put_known("extents", info->extents != NULL, info->extent_count);
-  for (size_t i = 0; i < info->extent_count; i++) put_extent(&info->extents[i], i);
-  put_known("objects", info->objects != NULL, info->object_count);
-  for (size_t i = 0; i < info->object_count; i++) put_object(&info->objects[i], i);
+  const shmkit_extent *extents = info->extents;
+  const shmkit_object *objects = info->objects;
+  put_known("extents", extents != NULL, info->extent_count);
+  for (size_t i = 0; extents != NULL && i < info->extent_count; i++) put_extent(&extents[i], i);
+  put_known("objects", objects != NULL, info->object_count);
+  for (size_t i = 0; objects != NULL && i < info->object_count; i++) put_object(&objects[i], i);
 }
 
 static void put_users(const shmkit_info *info) {
