@@ -205,8 +205,8 @@ function shmkit.unlink(address) end
 ---@class shmkit.Object
 ---@field offset integer in bytes
 ---@field kind shmkit.ObjectKind
----@field state shmkit.ObjectState of a mutex "unlocked", "locked" by somebody who lives, "owner died"
---- (and nobody has got it since), "unknown" when it cannot be told whether its holder lives
+---@field state shmkit.ObjectState of a mutex "unlocked", "locked" by somebody who lives, "owner
+--- died" (and nobody has got it since), "unknown" when it cannot be told whether its holder lives
 ---@field identity? integer of a mutex: the holder's number, also of one that died; 0 for nobody's
 ---@field sequence? integer of an event: how often it was set, modulo 2^29
 ---@field waited_for boolean somebody has said that he waits; he may have been killed since
@@ -263,8 +263,8 @@ function shmkit.unlink(address) end
 ---@field mappers shmkit.Mapper[] by PID; a lower bound unless the listing is complete
 ---@field mappings integer how many they have of it together
 ---@field extents? shmkit.Extent[] where it has pages, by stat alone; at most the first 4096
----@field objects? shmkit.Object[] mutexes and events in it, by stat alone; at most the first 4096 in
---- the first 16 MiB of these stretches
+---@field objects? shmkit.Object[] mutexes and events in it, by stat alone; at most the first 4096
+--- in the first 16 MiB of these stretches
 
 --- A snapshot of segments, by kind and then name: plain data that holds nothing of the system.
 ---@class shmkit.Listing

@@ -101,8 +101,8 @@ describe("the annotations", function()
 
   it("declare what is known of a segment, of its mappers and of what is in it", function()
     local mutex <close> = seg:mutex(0)
-    local guard <close> = mutex:lock()
-    local event <close> = seg:event(64)
+    local _ <close> = mutex:lock()
+    seg:event(64):close()
     local function check(record, class)
       local required, optional = fields(text, class, ""), fields(text, class, "%?")
       for name in pairs(record) do assert.is_true(required[name] or optional[name], name) end
