@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The soak: mutexes in the hands of workers of all languages that are killed at random.
+"""The soak: mutexes and events in the hands of workers of all languages that are killed at random.
 
 SHMKIT_SOAK=SECONDS and SHMKIT_SOAK_KILLS=N, which wins, say for how long; SHMKIT_SOAK_SEED=N makes
 the same choices again, though not the same run. The last lines that are printed say what happened.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import worker
 from mutex import Guarded
+from ring import Ring
 from soak import Failure, Soak
 
 HERE = Path(__file__).resolve().parent
@@ -23,10 +24,13 @@ COMMANDS = {
     "python": [sys.executable, str(HERE / "worker.py")],
     "lua": ["lua5.4", str(HERE / "worker.lua")],
 }
-# Two workers of each language, and one of each where it is known exactly what the dead had.
+# Two workers of each language, and one of each where it is known exactly what the dead had; all six
+# ways for a turn to go from one language to another.
 SUBJECTS = [
     Guarded("mutex", each=2, exact=False),
     Guarded("mutex-exact", each=1, exact=True),
+    Ring("ring", ("c", "python", "lua"), own_events=True),
+    Ring("ring-shared", ("lua", "python", "c"), own_events=False),
 ]
 
 

@@ -67,6 +67,7 @@ int main(int argc, char **argv) {
   serial = strtoull(argv[3], NULL, 10);
   state = strtoull(argv[4], NULL, 10) + 1;
   if (strcmp(argv[5], "mutex") == 0) work_mutex(argv + 6);
+  if (strcmp(argv[5], "ring") == 0) work_ring(argv + 6);
   shmkit_segment_free(segment);
   return EXIT_SUCCESS;
 }

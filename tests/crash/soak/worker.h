@@ -51,6 +51,7 @@ extern uint64_t serial;
 
 /* What the workers were told to do: the words that follow the role on the command line. */
 void work_mutex(char **words);
+void work_ring(char **words);
 
 /* Less than `below`, at random. */
 uint32_t chance(uint32_t below);

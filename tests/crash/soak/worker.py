@@ -12,10 +12,11 @@ import sys
 import traceback
 
 import mutex
+import ring
 import shmkit
 from arena import Arena, Violation, Worker
 
-ROLES = {"mutex": mutex.work}
+ROLES = {"mutex": mutex.work, "ring": ring.work}
 
 
 def work(address: str, slot: str, serial: str, seed: str, role: str, *words: str) -> int:
