@@ -16,7 +16,7 @@ from pathlib import Path
 import worker
 from mutex import Guarded
 from ring import Ring
-from soak import Failure, Soak
+from soak import LANGUAGES, Failure, Soak
 
 HERE = Path(__file__).resolve().parent
 COMMANDS = {
@@ -24,11 +24,12 @@ COMMANDS = {
     "python": [sys.executable, str(HERE / "worker.py")],
     "lua": ["lua5.4", str(HERE / "worker.lua")],
 }
-# Two workers of each language, and one of each where it is known exactly what the dead had; all six
-# ways for a turn to go from one language to another.
+# In C alone, because interpreters, which look for signals every half second, would help to wake it.
 SUBJECTS = [
-    Guarded("mutex", each=2, exact=False),
-    Guarded("mutex-exact", each=1, exact=True),
+    Guarded("mutex", LANGUAGES * 2, exact=False),
+    Guarded("mutex-exact", LANGUAGES, exact=True),
+    Guarded("mutex-c", ("c", "c", "c"), exact=False),
+    # All six ways for a turn to go from one language to another.
     Ring("ring", ("c", "python", "lua"), own_events=True),
     Ring("ring-shared", ("lua", "python", "c"), own_events=False),
 ]

@@ -13,10 +13,11 @@ unlocks. So the number of a dead one says that its work is half-done. What must 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import shmkit
 from arena import INSIDE, LEAVING, OUTSIDE, TRYING, Worker
-from soak import LANGUAGES, Player, Subject
+from soak import Player, Subject
 
 # See mutex.c.
 _INSIDE, _IDENTITY, _TOLD, _WORDS, _SIZE = 64, 72, 80, 96, 128
@@ -100,12 +101,12 @@ def work(worker: Worker, address: str) -> None:
 
 
 class Guarded(Subject):
-    """One mutex. `exact`: who is to be killed is stopped first, so that it is known for certain
-    whether it holds the mutex; else that is known of most."""
+    """One mutex, with a worker in each of these languages. `exact`: who is to be killed is stopped
+    first, so that it is certain whether it holds the mutex; else that is certain of most."""
 
-    def __init__(self, name: str, each: int, exact: bool) -> None:
+    def __init__(self, name: str, languages: Sequence[str], exact: bool) -> None:
         super().__init__(name, exact=exact)
-        self._each = each
+        self._languages = languages
         # Deaths with the mutex: certain ones inside, all that are certain, all that may be.
         self.inside = self.certain = self.possible = 0
         self.stopped_inside = 0
@@ -116,7 +117,7 @@ class Guarded(Subject):
         # The workers that are forked must not take this process's identity for theirs.
         self._mutex.acquire(blocking=False)
         self._mutex.release()
-        return [Player(language, "mutex", address) for language in LANGUAGES * self._each]
+        return [Player(language, "mutex", address) for language in self._languages]
 
     def _holder(self) -> int:
         return self._segment.load("u32", 0) & _HOLDER

@@ -9,7 +9,8 @@ killed any more and each has to get on once more; then all are told to stop, and
 At random means: at whatever a worker is doing when a nap of random length is over. It depends on no
 nap being long enough for anything. Whether a worker has come far enough to be worth killing is told
 by its progress; one of eight may be killed before it has any. Who seems to be waiting for long is
-left alone, lest its replacement hide that it would have waited for ever.
+left alone, lest its replacement hide that it would have waited for ever. For the same reason some
+are replaced only when the others have got on without them.
 """
 
 from __future__ import annotations
@@ -34,11 +35,13 @@ _NAP = 0.012
 _LONG = 0.25
 _STOP = 0.15
 # One of so many: naps after which somebody is stopped, or several are killed at once; times that
-# those are chosen from who is inside; workers in Python that are interpreters of their own instead
-# of being forked; kills before any progress.
+# those are chosen from who is inside; dead ones without whom the others have to get on first;
+# workers in Python that are interpreters of their own instead of being forked; kills before any
+# progress.
 _STOPS = 10
 _SEVERAL = 10
 _INSIDE = 3
+_MISSED = 3
 _INTERPRETERS = 8
 _EARLY = 8
 
@@ -55,12 +58,15 @@ class Player:
         self.language = language
         self.role = role
         self.words = words
-        # The present worker, when it was born in seconds since 1970, whether it is stopped by
-        # SIGSTOP, and from when to when.
+        # The present worker, or that there is none; when it was born in seconds since 1970, whether
+        # it is stopped by SIGSTOP, and from when to when.
         self.pid = self.serial = 0
+        self.present = False
         self.born = 0.0
         self.stopped = False
         self.stopped_since = self.stopped_until = 0.0
+        # When there is none: the subject's progress when it died.
+        self.left_at = 0
         # Its progress when it was started, when it was last seen to get on, and that time.
         self.begun = self.progress = 0
         self.since = 0.0
@@ -194,6 +200,7 @@ class Soak:
     def _start(self, player: Player) -> None:
         self.generation += 1
         player.serial = self.generation * SLOTS + player.number
+        player.present = True
         player.born = time.time()
         player.slot.mark = player.slot.phase = 0
         player.begun = player.progress = player.slot.progress
@@ -227,6 +234,7 @@ class Soak:
     def _step(self) -> None:
         time.sleep(self._random.expovariate(1 / _NAP))
         self._watch()
+        self._replace()
         for player in self.players:
             if player.stopped and time.monotonic() >= player.stopped_until:
                 self._continue(player)
@@ -246,7 +254,8 @@ class Soak:
         self._kill(victims)
 
     def _choose(self, players: Sequence[Player]) -> list[Player]:
-        """One of them, or none; with some preference for who is inside."""
+        """One of them who is present, or none; with some preference for who is inside."""
+        players = [player for player in players if player.present]
         if self._one_of(_INSIDE):
             players = [player for player in players if player.slot.phase == INSIDE] or players
         return [self._random.choice(players)] if players else []
@@ -304,9 +313,19 @@ class Soak:
             self.kills[player.language] += 1
             self._bury(player)
         for player in victims:
-            self._start(player)
+            player.left_at = player.subject.progress
+            if player.subject.in_turns or not self._one_of(_MISSED):
+                self._start(player)
+
+    def _replace(self) -> None:
+        """Those whose loss the others have got over, or of whom there are too few to do so."""
+        for player in self.players:
+            present = sum(each.present for each in player.subject.players)
+            if not player.present and (present < 2 or player.subject.progress != player.left_at):
+                self._start(player)
 
     def _bury(self, player: Player) -> None:
+        player.present = False
         self._lives.append(leftovers.Life(player.pid, player.born, time.time()))
 
     # ---- Watching ----
@@ -327,7 +346,7 @@ class Soak:
                     wait = now - max(player.since, subject.ready)
                     subject.longest = max(subject.longest, wait)
                 player.progress, player.since = progress, now
-            elif now - player.since > self._deadline:
+            elif player.present and now - player.since > self._deadline:
                 raise Failure(f"{player} does not get on\n{self.describe()}")
 
     def _reap(self) -> list[Player]:
@@ -337,7 +356,7 @@ class Soak:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 break
-            player = next((each for each in self.players if each.pid == pid), None)
+            player = next((each for each in self.players if each.present and each.pid == pid), None)
             if player is None:
                 raise Failure(f"process {pid} ended, which is no worker")
             if status != 0 or not self.arena.stop:
@@ -362,7 +381,8 @@ class Soak:
         lines = [f"{subject.name}: {subject.describe()}" for subject in self.subjects]
         now = time.monotonic()
         for player in self.players:
-            stopped = ", stopped" if player.stopped else ""
+            stopped = "" if player.present else ", dead"
+            stopped += ", stopped" if player.stopped else ""
             lines.append(
                 f"{player}: progress {player.slot.progress - player.begun}, "
                 f"{PHASES[player.slot.phase]}, for {now - player.since:.2f} s{stopped}"
@@ -378,6 +398,7 @@ class Soak:
         before = {player: player.slot.progress for player in self.players}
         while any(player.slot.progress == before[player] for player in self.players):
             self._watch()
+            self._replace()
             time.sleep(_NAP)
 
     def _stop_all(self) -> None:
