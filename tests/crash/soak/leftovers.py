@@ -23,6 +23,8 @@ class Guardian:
         if self.pid == 0:
             try:
                 os.setpgid(0, 0)
+                # A group whose parent dies while one of it is stopped is sent this.
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
                 os.close(self._writing)
                 os.read(reading, 1)
                 for path in _SHM.glob(f"{prefix}*"):

@@ -44,7 +44,7 @@ void violate(const char *format, ...) {
 }
 
 shmkit_status must(shmkit_status status, const char *doing) {
-  if (status < 0) violate("%s: %s", doing, shmkit_error_message());
+  if (status < 0) violate("C %" PRIu64 ", %s: %s", serial, doing, shmkit_error_message());
   return status;
 }
 
