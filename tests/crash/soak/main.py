@@ -24,10 +24,10 @@ COMMANDS = {
     "python": [sys.executable, str(HERE / "worker.py")],
     "lua": ["lua5.4", str(HERE / "worker.lua")],
 }
-# In C alone, because interpreters, which look for signals every half second, would help to wake it.
 SUBJECTS = [
     Guarded("mutex", LANGUAGES * 2, exact=False),
     Guarded("mutex-exact", LANGUAGES, exact=True),
+    # Interpreters look for signals every half second, and so would wake what nobody else does.
     Guarded("mutex-c", ("c", "c", "c"), exact=False),
     # All six ways for a turn to go from one language to another.
     Ring("ring", ("c", "python", "lua"), own_events=True),
@@ -35,19 +35,15 @@ SUBJECTS = [
 ]
 
 
-def number(name: str, otherwise: float | None) -> float | None:
-    text = os.environ.get(name)
-    return float(text) if text else otherwise
-
-
 def main() -> int:
+    environment = os.environ.get
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=number("SHMKIT_SOAK", 8))
-    parser.add_argument("--kills", type=int, default=number("SHMKIT_SOAK_KILLS", None))
-    parser.add_argument("--seed", type=int, default=number("SHMKIT_SOAK_SEED", None))
+    parser.add_argument("--seconds", type=float, default=environment("SHMKIT_SOAK") or "8")
+    parser.add_argument("--kills", type=int, default=environment("SHMKIT_SOAK_KILLS") or None)
+    parser.add_argument("--seed", type=int, default=environment("SHMKIT_SOAK_SEED") or None)
     parser.add_argument("--deadline", type=float, default=60)
     options = parser.parse_args()
-    seed = random.getrandbits(31) if options.seed is None else int(options.seed)
+    seed = random.getrandbits(31) if options.seed is None else options.seed
     # Before anything else, for it may be killed.
     print(f"soak: seed {seed}", flush=True)
     soak = Soak(SUBJECTS, COMMANDS, worker.work, seed, options.deadline)
