@@ -5,6 +5,8 @@
  *
  *   lock     0 -> me                          by compare-exchange; the whole of it when uncontended
  *   wait     holder -> holder|WAITERS, sleep on that value for a slice at most
+ *   give up  the same, without sleeping again: who was woken and came too late may have got the only
+ *            wake-up, and the word does not tell of others who sleep
  *   taken by one who has slept: 0 -> me|WAITERS, because others may sleep still
  *   unlock   me -> 0; me|WAITERS -> 0 and wake one
  *   death    holder[|WAITERS] -> me|WAITERS   by who has asked the kernel and heard that the holder
@@ -131,31 +133,48 @@ static shmkit_status inherit(shmkit_mutex *self, uint32_t seen, uint32_t me) {
   return SHMKIT_OWNER_DIED;
 }
 
-/* One round of the wait: SHMKIT_AGAIN to go on. `probe`: ask first whether the holder lives. */
-static shmkit_status wait_once(shmkit_mutex *self, uint32_t me, uint64_t deadline, bool *probe) {
-  _Atomic uint32_t *word = &self->place.memory->word;
-  uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
-  if ((seen & SHMKIT__MUTEX_IDENTITY) == 0) {
-    return change(self, &seen, me | SHMKIT__MUTEX_WAITERS) ? 0 : SHMKIT_AGAIN;
-  }
-  if (*probe) {
-    shmkit_status status = inherit(self, seen, me);
-    if (status != SHMKIT_TIMEOUT) return status;
-  }
-  uint64_t pause = shmkit__slice(deadline, SHMKIT__SLICE);
-  if (pause == 0) return SHMKIT_TIMEOUT;
-  uint32_t flagged = seen | SHMKIT__MUTEX_WAITERS;
-  if (seen != flagged && !change(self, &seen, flagged)) return SHMKIT_AGAIN;
+/* What one who waits knows. */
+struct wait {
+  uint64_t deadline;
+  /* Others may be asleep of whom the word does not tell: his own wake-up may have been theirs. */
+  bool slept;
+  /* It is time to ask whether the holder lives. */
+  bool probe;
+};
+
+/* Sleep while the word is `flagged`, for `pause` at most. */
+static shmkit_status sleep_on(shmkit_mutex *self, struct wait *wait, uint32_t flagged,
+                              uint64_t pause) {
   /* Whoever waits again after a wake-up has lost a race against somebody who lives. */
   uint64_t before = shmkit__now();
+  wait->slept = true;
   shmkit__crash_point("mutex.flagged");
-  int error = shmkit__os_wait(word, flagged, pause);
+  int error = shmkit__os_wait(&self->place.memory->word, flagged, pause);
   shmkit__crash_point("mutex.woken");
-  *probe = shmkit__now() - before >= pause;
+  wait->probe = shmkit__now() - before >= pause;
   if (error == 0) return SHMKIT_AGAIN;
   return shmkit__fail(error, self->place.segment->address,
                       "a signal interrupted waiting for the mutex at offset %" PRIu64 " of %s",
                       self->place.offset, self->place.segment->address);
+}
+
+/* One round of the wait: SHMKIT_AGAIN to go on. */
+static shmkit_status wait_once(shmkit_mutex *self, uint32_t me, struct wait *wait) {
+  uint32_t seen = atomic_load_explicit(&self->place.memory->word, memory_order_relaxed);
+  if ((seen & SHMKIT__MUTEX_IDENTITY) == 0) {
+    uint32_t mine = wait->slept ? me | SHMKIT__MUTEX_WAITERS : me;
+    return change(self, &seen, mine) ? 0 : SHMKIT_AGAIN;
+  }
+  if (wait->probe) {
+    shmkit_status status = inherit(self, seen, me);
+    if (status != SHMKIT_TIMEOUT) return status;
+  }
+  uint64_t pause = shmkit__slice(wait->deadline, SHMKIT__SLICE);
+  /* Too late; who has slept passes the wake-up on that he may have got. */
+  if (pause == 0 && !wait->slept) return SHMKIT_TIMEOUT;
+  uint32_t flagged = seen | SHMKIT__MUTEX_WAITERS;
+  if (seen != flagged && !change(self, &seen, flagged)) return SHMKIT_AGAIN;
+  return pause == 0 ? SHMKIT_TIMEOUT : sleep_on(self, wait, flagged, pause);
 }
 
 static shmkit_status lock_slowly(shmkit_mutex *self, uint32_t me, uint32_t seen, int64_t timeout) {
@@ -165,11 +184,10 @@ static shmkit_status lock_slowly(shmkit_mutex *self, uint32_t me, uint32_t seen,
                         self->place.offset, self->place.segment->address);
   }
   if (timeout != 0 && spin(self, me, timeout)) return 0;
-  uint64_t deadline = timeout == 0 ? 0 : shmkit__deadline_of(timeout);
-  bool probe = true;
+  struct wait wait = {.deadline = timeout == 0 ? 0 : shmkit__deadline_of(timeout), .probe = true};
   shmkit_status status;
   do {
-    status = wait_once(self, me, deadline, &probe);
+    status = wait_once(self, me, &wait);
   } while (status == SHMKIT_AGAIN);
   return status;
 }

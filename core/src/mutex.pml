@@ -12,12 +12,14 @@
  * waits in a buffer; an atomic instruction empties it, and so does the kernel before it looks for
  * sleepers.
  *
- * With -DDEATHS=n so many may die. Each of these breaks something and must be noticed:
+ * With -DDEATHS=n so many may die, with -DGIVE_UPS=n so often may one who has slept have no more time.
+ * Each of these breaks something and must be noticed:
  *   -DBREAK_UNLOCK   the mutex becomes free before what was written is visible
  *   -DBREAK_FLAG     who has slept locks without WAITERS
  *   -DBREAK_WAKE     nobody is woken
  *   -DBREAK_ASK      the mutex is taken from a holder without asking whether it lives
  *   -DBREAK_SLICE    sleeping has no end (with deaths)
+ *   -DBREAK_GIVE_UP  who has slept gives up without WAITERS (with give-ups)
  */
 #ifndef THREADS
 #define THREADS 3
@@ -28,6 +30,9 @@
 #ifndef DEATHS
 #define DEATHS 0
 #endif
+#ifndef GIVE_UPS
+#define GIVE_UPS 0
+#endif
 
 #define WAITERS 8
 #define HOLDER(word) ((word) & 7)
@@ -36,7 +41,7 @@
 byte word;              /* HOLDER is a thread's number plus one */
 byte data, written;     /* what the mutex protects; what was written last */
 bool dirty;             /* somebody died while writing, and nobody has been told */
-byte inside, deaths;
+byte inside, deaths, give_ups;
 bool gone[THREADS];     /* has no lock on its identity's byte any more */
 bool asleep[THREADS];
 bool stores[THREADS];   /* a store to data is on its way */
@@ -93,10 +98,11 @@ inline sleep_on(value) {
 
 /* ---- mutex.c ---- */
 
-/* To `got` when locked: with `told` if the last holder died. */
+/* `got` in the end, unless it was given up; `told` if the last holder died. */
 inline lock() {
   slept = false;
   told = false;
+  got = true;
   do
   :: atomic {
       FLUSH;
@@ -133,6 +139,12 @@ inline lock() {
     fi;
 #endif
     MAY_DIE;
+#ifdef BREAK_GIVE_UP
+    if
+    :: d_step { slept && give_ups < GIVE_UPS -> give_ups++; got = false }; break
+    :: true
+    fi;
+#endif
     atomic {
       FLUSH;
       if
@@ -142,8 +154,9 @@ inline lock() {
     };
     MAY_DIE;
     if
+    :: d_step { flagged && slept && give_ups < GIVE_UPS -> give_ups++; got = false }; break
     :: flagged -> sleep_on(seen); slept = true
-    :: else
+    :: !flagged
     fi
   od
 }
@@ -186,7 +199,7 @@ inline use() {
 
 active [THREADS] proctype Thread() {
   byte seen, round, mine = _pid + 1;
-  bool slept, told, flagged;
+  bool slept, told, flagged, got;
   do
   :: round == ROUNDS -> break
   :: else ->
@@ -194,9 +207,13 @@ active [THREADS] proctype Thread() {
     MAY_DIE;
     lock();
     MAY_DIE;
-    use();
-    MAY_DIE;
-    unlock()
+    if
+    :: got ->
+      use();
+      MAY_DIE;
+      unlock()
+    :: else
+    fi
   od;
   /* The end of a thread. */
   skip;

@@ -28,6 +28,16 @@ static void lock_for_ever(struct side *self) {
   }
 }
 
+/* After about as long as waking up takes. */
+static void lock_or_give_up(struct side *self) {
+  dawdle(self, BRIEFLY);
+  shmkit_status status = shmkit_mutex_lock(mutex, (int64_t)(draw(self) % 20000));
+  if (status == SHMKIT_TIMEOUT) return;
+  ensure(status == 0);
+  use(self);
+  ensure(shmkit_mutex_unlock(mutex) == 0);
+}
+
 static void race_for_mutex(void (*const bodies[])(struct side *self), size_t count) {
   shmkit_segment *segment = begin_lab();
   uint32_t total = 0;
@@ -57,6 +67,14 @@ START_TEST(four_on_two_cpus_take_turns) {
 }
 END_TEST
 
+/* Finds who was woken, came too late, and gives up without a word to the others. */
+START_TEST(who_gives_up_is_no_loss_to_the_others) {
+  void (*const bodies[])(struct side *) = {lock_for_ever, lock_for_ever, lock_or_give_up,
+                                           lock_or_give_up};
+  race_for_mutex(bodies, COUNT(bodies));
+}
+END_TEST
+
 /* The same as the first, about the turn from spinning to sleeping. */
 START_TEST(two_who_spin_take_turns) {
   void (*const bodies[])(struct side *) = {lock_for_ever, lock_for_ever};
@@ -71,6 +89,7 @@ int main(int argc, char **argv) {
   const TTest *const cases[] = {
       two_take_turns,
       four_on_two_cpus_take_turns,
+      who_gives_up_is_no_loss_to_the_others,
       two_who_spin_take_turns,
   };
   if (!have_two_cpus()) return skip("one CPU is too few to race on");
