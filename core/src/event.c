@@ -112,8 +112,10 @@ shmkit_status shmkit_event_set(shmkit_event *self) {
 
 shmkit_status shmkit_event_clear(shmkit_event *self) {
   shmkit_status status = check_writable(self);
-  if (status == 0) (void)change(self, shmkit__event_look(self), SHMKIT__EVENT_SET, 0, 0);
-  return status;
+  if (status != 0) return status;
+  (void)change(self, shmkit__event_look(self), SHMKIT__EVENT_SET, 0, 0);
+  shmkit__crash_point("event.cleared");
+  return 0;
 }
 
 shmkit_status shmkit_event_always_wake(shmkit_event *self) {

@@ -163,7 +163,9 @@ static shmkit_status wait_once(shmkit_mutex *self, uint32_t me, struct wait *wai
   uint32_t seen = atomic_load_explicit(&self->place.memory->word, memory_order_relaxed);
   if ((seen & SHMKIT__MUTEX_IDENTITY) == 0) {
     uint32_t mine = wait->slept ? me | SHMKIT__MUTEX_WAITERS : me;
-    return change(self, &seen, mine) ? 0 : SHMKIT_AGAIN;
+    if (!change(self, &seen, mine)) return SHMKIT_AGAIN;
+    shmkit__crash_point("mutex.taken");
+    return 0;
   }
   if (wait->probe) {
     shmkit_status status = inherit(self, seen, me);
@@ -183,7 +185,11 @@ static shmkit_status lock_slowly(shmkit_mutex *self, uint32_t me, uint32_t seen,
                         "this thread holds the mutex at offset %" PRIu64 " of %s already",
                         self->place.offset, self->place.segment->address);
   }
-  if (timeout != 0 && spin(self, me, timeout)) return 0;
+  shmkit__crash_point("mutex.contended");
+  if (timeout != 0 && spin(self, me, timeout)) {
+    shmkit__crash_point("mutex.spun");
+    return 0;
+  }
   struct wait wait = {.deadline = timeout == 0 ? 0 : shmkit__deadline_of(timeout), .probe = true};
   shmkit_status status;
   do {
@@ -221,8 +227,10 @@ shmkit_status shmkit_mutex_unlock(shmkit_mutex *self) {
   uint32_t me = shmkit__identity_known(self->party), seen = me;
   /* Release: what this holder wrote is seen by the next. */
   if (me != 0 && atomic_compare_exchange_strong_explicit(word, &seen, 0, memory_order_release,
-                                                         memory_order_relaxed))
+                                                         memory_order_relaxed)) {
+    shmkit__crash_point("mutex.freed");
     return 0;
+  }
   if (me == 0) seen = atomic_load_explicit(word, memory_order_relaxed);
   if (me == 0 || (seen & SHMKIT__MUTEX_IDENTITY) != me) {
     return fail_unlock(self, (seen & SHMKIT__MUTEX_IDENTITY) != 0);

@@ -5,6 +5,7 @@
 
 #include <shmkit/mutex.h>
 
+#include "crash.h"
 #include "error.h"
 
 const struct shmkit__sort shmkit__sort_mutex = {
@@ -46,7 +47,10 @@ static shmkit_status put_mark(struct shmkit__place *self, const struct shmkit__s
   uint32_t found = atomic_load_explicit(&self->memory->mark, memory_order_relaxed);
   if (found == 0 && unused && !self->segment->readonly) {
     /* Release: who sees a word that is in use sees the mark, too. */
-    if (atomic_compare_exchange_strong(&self->memory->mark, &found, sort->mark)) return 0;
+    if (atomic_compare_exchange_strong(&self->memory->mark, &found, sort->mark)) {
+      shmkit__crash_point("place.marked");
+      return 0;
+    }
   }
   bool good = found == sort->mark || (found == 0 && unused);
   return good ? 0 : fail_taken(self, sort, sort_of(found));

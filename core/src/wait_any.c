@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "crash.h"
 #include "error.h"
 #include "event.h"
 #include "os.h"
@@ -75,8 +76,10 @@ static shmkit_status wait_once(const struct wait_any *self, uint64_t deadline, s
   if (!announce(self, expected, &slice)) return SHMKIT_AGAIN;
   uint64_t pause = shmkit__slice(deadline, slice);
   if (pause == 0) return SHMKIT_TIMEOUT;
+  shmkit__crash_point("wait_any.flagged");
   int error = shmkit__os_wait_any(expected, self->count, pause);
   if (error == -ENOSYS) error = nap(pause < SHMKIT__POLL_SLICE ? pause : SHMKIT__POLL_SLICE);
+  shmkit__crash_point("wait_any.woken");
   if (error == 0) return SHMKIT_AGAIN;
   return shmkit__fail(error, self->events[0]->place.segment->address,
                       "a signal interrupted waiting for %zu events, the first of them in %s",

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "crash.h"
 #include "error.h"
 #include "event.h"
 #include "os.h"
@@ -53,6 +54,7 @@ static void ring(shmkit_event *event, uint32_t seen) {
   if (sequence == event->rung) return;
   event->rung = sequence;
   shmkit__os_ring(event->bell);
+  shmkit__crash_point("watch.rung");
 }
 
 /* Ring all bells that are due, and say of all events that they are waited for. How many words there
@@ -86,6 +88,7 @@ static void *watch(void *context) {
     hold();
     size_t count = look_at_all(expected, &slice);
     release();
+    if (count > 1) shmkit__crash_point("watch.flagged");
     /* Alone, the first word needs no second look for the sake of those who die. */
     if (count == 1 && slice == SHMKIT__SLICE) slice = UINT64_C(3600000000000);
     if (shmkit__os_wait_any(expected, count, slice) == -ENOSYS) {
@@ -131,6 +134,7 @@ static int add(shmkit_event *event) {
   event->next_watched = watched;
   watched = event;
   tell_thread();
+  shmkit__crash_point("watch.added");
   return 0;
 }
 

@@ -7,25 +7,27 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from victims import CONTENT, SIZE, Failed, Peer, Scene
+from victims import CONTENT, SIZE, Failed, Peer, Scene, Victim
 
 
 @dataclass(frozen=True)
 class Place:
     """`name`: in the source. `doing`: what the victim does. `leaves`: in words, for the table.
     `begin`: by the survivor beforehand. `act`: by the victim, who dies in it. `look`: by the
-    survivor."""
+    survivor. `stop`: a place where the victim stops before that, to be told to go on."""
 
     name: str
     doing: str
     leaves: str
-    act: Callable[[Scene, Peer], object]
+    act: Callable[[Scene, Victim], object]
     look: Callable[[Scene, Peer], object]
     begin: Callable[[Scene, Peer], object] | None = None
+    stop: str = ""
 
 
 # ---- What survivors find ----
@@ -157,9 +159,73 @@ def unlock(scene: Scene, victim: Peer) -> None:
     victim.mutex_unlock(0)
 
 
+def lock_when_free(scene: Scene, victim: Peer) -> None:
+    """What the survivor holds until the victim sleeps on it."""
+    victim.mutex_open(0, scene.name)
+    victim.ask("mutex_lock", 0, -1)
+    scene.wait_for_flag(1 << 31)
+    scene.survivor.mutex_unlock(0)
+    victim.answer()
+
+
+def lock_while_spinning(scene: Scene, victim: Victim) -> None:
+    """What the survivor holds until the victim is about to spin."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("one CPU is too few to race on")
+    victim.mutex_open(0, scene.name)
+    victim.ask("mutex_lock", 0, -1)
+    victim.wait_until_stopped()
+    scene.survivor.mutex_unlock(0)
+    victim.go_on()
+    victim.answer()
+
+
+def is_woken(scene: Scene, victim: Peer) -> None:
+    """The first of two who sleep while a third one holds it."""
+    third = Peer("c")
+    third.mutex_open(0, scene.name)
+    third.mutex_lock(0)
+    victim.mutex_open(0, scene.name)
+    victim.ask("mutex_lock", 0, -1)
+    scene.wait_for_flag(1 << 31)
+    scene.survivor.ask("mutex_lock", 0, 60 * SECOND)
+    third.mutex_unlock(0)
+    assert third.end() == 0
+    victim.answer()
+
+
+def lock_and_unlock(scene: Scene, victim: Peer) -> None:
+    lock(scene, victim)
+    victim.mutex_unlock(0)
+
+
 def give_up(scene: Scene, victim: Peer) -> None:
     lock(scene, victim)
     victim.mutex_close(0)
+
+
+def end_thread(scene: Scene, victim: Peer) -> None:
+    victim.mutex_open(0, scene.name)
+    victim.mutex_lock_in_thread(0)
+
+
+def make_mutex(scene: Scene, victim: Peer) -> None:
+    victim.mutex_open(0, scene.name)
+
+
+def is_a_mutex(scene: Scene, survivor: Peer) -> None:
+    """Which nobody has used yet."""
+    with pytest.raises(Failed) as failed:
+        survivor.event_open(0, scene.name)
+    assert failed.value.errno == errno.EPROTO
+    survivor.mutex_open(0, scene.name)
+    is_free(scene, survivor)
+
+
+def is_room(scene: Scene, survivor: Peer) -> None:
+    """For a mutex or an event, since nobody has said which."""
+    survivor.event_open(0, scene.name)
+    can_be_set(scene, survivor)
 
 
 def works(scene: Scene, survivor: Peer) -> None:
@@ -208,6 +274,73 @@ def wait(scene: Scene, victim: Peer) -> None:
     victim.event_wait(0)
 
 
+def clear_it(scene: Scene, victim: Peer) -> None:
+    victim.event_open(0, scene.name)
+    victim.event_clear(0)
+
+
+def wait_for_any(scene: Scene, victim: Peer) -> None:
+    """Of twice the same."""
+    victim.event_open(0, scene.name)
+    victim.event_wait_any(0, 0)
+
+
+def watch(scene: Scene, victim: Peer) -> None:
+    """Behind a descriptor, by a thread that dies while another one sleeps."""
+    victim.event_open(0, scene.name)
+    victim.event_fileno(0)
+    victim.event_wait(0)
+
+
+def watch_and_set(scene: Scene, victim: Peer) -> None:
+    victim.event_open(0, scene.name)
+    victim.event_fileno(0)
+    victim.event_set(0)
+    victim.event_wait_since(0, 1)
+
+
+def is_set(scene: Scene, survivor: Peer) -> None:
+    both_know_the_event(scene, survivor)
+    survivor.event_set(0)
+
+
+def was_cleared(scene: Scene, survivor: Peer) -> None:
+    assert not survivor.event_is_set(0)
+    assert survivor.event_sequence(0) == 1
+    can_be_set(scene, survivor)
+
+
+def was_set(scene: Scene, survivor: Peer) -> None:
+    assert survivor.event_sequence(0) == 1
+    survivor.event_clear(0)
+    can_be_set(scene, survivor)
+
+
+def open_last_event(scene: Scene, victim: Peer) -> None:
+    victim.event_open(0, scene.name)
+
+
+def the_event_is_last(scene: Scene, survivor: Peer) -> None:
+    survivor.create(0, scene.name, SIZE, lifetime="last")
+    survivor.event_open(0, scene.name)
+
+
+def goes_with_the_event(scene: Scene, survivor: Peer) -> None:
+    survivor.close(0)
+    survivor.event_set(0)
+    assert survivor.event_wait(0) == "done"
+    assert scene.path.exists()
+    survivor.event_close(0)
+    assert not scene.path.exists()
+
+
+def close_last_event(scene: Scene, victim: Peer) -> None:
+    victim.event_open(0, scene.name)
+    scene.survivor.event_close(0)
+    scene.survivor.close(0)
+    victim.event_close(0)
+
+
 def wakes(scene: Scene, survivor: Peer) -> None:
     assert survivor.answer() == ["done"]
     assert survivor.event_sequence(0) == 1
@@ -240,6 +373,14 @@ PLACES = [
     Place("attach.locked", "open", "nothing", attach, is_as_before, create_last),
     Place("attach.done", "open", "nothing", attach, is_as_before, create_last),
     Place(
+        "attach.locked",
+        "open, as an event",
+        "nothing",
+        open_last_event,
+        goes_with_the_event,
+        the_event_is_last,
+    ),
+    Place(
         "detach.left",
         "close, the last one",
         "a name that does not exist for the next one",
@@ -252,6 +393,14 @@ PLACES = [
         "a name that does not exist for the next one",
         detach,
         is_absent,
+    ),
+    Place(
+        "detach.left",
+        "close of an event, the last one",
+        "a name that does not exist for the next one",
+        close_last_event,
+        is_absent,
+        the_event_is_last,
     ),
     Place("unlink.locked", "unlink", "the name", unlink, is_there, create),
     Place(
@@ -267,6 +416,8 @@ PLACES = [
         has_room_to_grow,
     ),
     Place("grow.extended", "grow", "the new size", grow, has_size(2 * SIZE), has_room_to_grow),
+    Place("create.published", "make a mutex", "room for any object", make_mutex, is_room),
+    Place("place.marked", "make a mutex", "a mutex that nobody holds", make_mutex, is_a_mutex),
     Place("identity.opened", "lock", "nothing", lock, is_free, both_know_it),
     Place("identity.pinned", "lock", "nothing", lock, is_free, both_know_it),
     Place("identity.taken", "lock", "nothing", lock, is_free, both_know_it),
@@ -278,6 +429,7 @@ PLACES = [
         was_held,
         both_know_it,
     ),
+    Place("mutex.contended", "lock, waiting", "nothing", lock, works, survivor_holds_it),
     Place(
         "mutex.flagged",
         "lock, waiting",
@@ -287,6 +439,31 @@ PLACES = [
         survivor_holds_it,
     ),
     Place("mutex.woken", "lock, waiting", "a needless wake-up", lock, works, survivor_holds_it),
+    Place(
+        "mutex.woken",
+        "lock, woken",
+        "another sleeper, who looks within 50 ms",
+        is_woken,
+        is_got,
+        both_know_it,
+    ),
+    Place(
+        "mutex.taken",
+        "lock, having slept",
+        "the mutex to the next one, who is told",
+        lock_when_free,
+        was_held,
+        survivor_holds_it,
+    ),
+    Place(
+        "mutex.spun",
+        "lock, having spun",
+        "the mutex to the next one, who is told",
+        lock_while_spinning,
+        was_held,
+        survivor_holds_it,
+        stop="mutex.contended",
+    ),
     Place(
         "mutex.asked",
         "lock, after a death",
@@ -303,6 +480,7 @@ PLACES = [
         was_held,
         a_third_one_died_with_it,
     ),
+    Place("mutex.freed", "unlock, nobody waits", "nothing", lock_and_unlock, is_free, both_know_it),
     Place(
         "mutex.unlocked",
         "unlock",
@@ -328,10 +506,41 @@ PLACES = [
         was_held,
         both_know_it,
     ),
+    Place(
+        "identity.ending",
+        "end of a thread, holding it",
+        "the mutex to the next one, who is told",
+        end_thread,
+        was_held,
+        both_know_it,
+    ),
+    Place(
+        "identity.returned",
+        "end of a thread, holding it",
+        "the mutex to the next one, who is told",
+        end_thread,
+        was_held,
+        both_know_it,
+    ),
     Place("event.set", "set", "sleepers, who look within 50 ms", set_it, wakes, survivor_sleeps),
     Place("event.waked", "set", "nothing", set_it, wakes, survivor_sleeps),
     Place("event.flagged", "wait", "a needless wake-up", wait, can_be_set, both_know_the_event),
     Place("event.woken", "wait", "nothing", wait, can_be_set, both_know_the_event),
+    Place("event.cleared", "clear", "nothing", clear_it, was_cleared, is_set),
+    Place(
+        "wait_any.flagged",
+        "wait for any",
+        "needless wake-ups",
+        wait_for_any,
+        can_be_set,
+        both_know_the_event,
+    ),
+    Place(
+        "wait_any.woken", "wait for any", "nothing", wait_for_any, can_be_set, both_know_the_event
+    ),
+    Place("watch.added", "watch", "nothing", watch, can_be_set, both_know_the_event),
+    Place("watch.flagged", "watch", "needless wake-ups", watch, can_be_set, both_know_the_event),
+    Place("watch.rung", "watch, set", "nothing", watch_and_set, was_set, both_know_the_event),
 ]
 
 

@@ -22,7 +22,7 @@ CASES = [(place, language) for place in matrix.PLACES for language in LANGUAGES]
     ids=[f"{place.name}-{place.doing}-{language}" for place, language in CASES],
 )
 def test_the_others_go_on(place: matrix.Place, language: str) -> None:
-    survivor, victim = Peer(language), Victim(place.name)
+    survivor, victim = Peer(language), Victim(place.name, place.stop)
     scene = Scene(unique_name(), survivor)
     try:
         if place.begin:

@@ -44,12 +44,18 @@ class Scene:
 class Victim(Peer):
     """A peer in C that kills itself at a place."""
 
-    def __init__(self, place: str) -> None:
-        os.environ["SHMKIT_CRASH"] = place
+    def __init__(self, place: str, stop: str = "") -> None:
+        os.environ |= {"SHMKIT_CRASH": place, "SHMKIT_STOP": stop}
         try:
             super().__init__("victim")
         finally:
-            del os.environ["SHMKIT_CRASH"]
+            del os.environ["SHMKIT_CRASH"], os.environ["SHMKIT_STOP"]
+
+    def wait_until_stopped(self) -> None:
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
+
+    def go_on(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
 
     def died(self) -> bool:
         """Whether it was killed: waits for its end."""

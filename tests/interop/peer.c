@@ -397,6 +397,7 @@ static const struct {
                 {"mutex_lock", mutex_lock},
                 {"mutex_unlock", mutex_unlock},
                 {"mutex_locked", mutex_locked},
+                {"mutex_lock_in_thread", mutex_lock_in_thread},
                 {"mutex_count", mutex_count},
                 {"mutex_close", mutex_close},
                 {"event_open", event_open},
@@ -406,6 +407,8 @@ static const struct {
                 {"event_sequence", event_sequence},
                 {"event_wait", event_wait},
                 {"event_wait_since", event_wait_since},
+                {"event_wait_any", event_wait_any},
+                {"event_fileno", event_fileno},
                 {"event_close", event_close}};
 
 /* Output waits in the buffer: "ok" is taken for granted until the status says otherwise. */

@@ -26,6 +26,7 @@ shmkit_status mutex_open(void);
 shmkit_status mutex_lock(void);
 shmkit_status mutex_unlock(void);
 shmkit_status mutex_locked(void);
+shmkit_status mutex_lock_in_thread(void);
 shmkit_status mutex_count(void);
 shmkit_status mutex_close(void);
 shmkit_status event_open(void);
@@ -35,6 +36,8 @@ shmkit_status event_is_set(void);
 shmkit_status event_sequence(void);
 shmkit_status event_wait(void);
 shmkit_status event_wait_since(void);
+shmkit_status event_wait_any(void);
+shmkit_status event_fileno(void);
 shmkit_status event_close(void);
 
 /* At the end. */

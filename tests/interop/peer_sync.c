@@ -2,6 +2,7 @@
 /* Mutexes and events, each in a segment of its own; times are in nanoseconds, -1 for ever. */
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "peer.h"
@@ -51,6 +52,20 @@ shmkit_status mutex_locked(void) {
   shmkit_status status = shmkit_mutex_look(*next_mutex(), &state);
   if (status == 0) printf(" %d", state.locked);
   return status;
+}
+
+static void *lock_in_thread(void *mutex) {
+  return shmkit_mutex_lock(mutex, SHMKIT_FOREVER) == 0 ? mutex : NULL;
+}
+
+/* By a thread that ends with it. Only here, for tests/crash. */
+shmkit_status mutex_lock_in_thread(void) {
+  pthread_t thread;
+  void *locked = NULL;
+  int error = pthread_create(&thread, NULL, lock_in_thread, *next_mutex());
+  if (error != 0) return -error;
+  error = pthread_join(thread, &locked);
+  return error != 0 ? -error : locked != NULL ? 0 : -ECANCELED;
 }
 
 /* Count up behind the mutex in its segment, in two steps that only a holder can make. */
@@ -112,6 +127,23 @@ shmkit_status event_wait_since(void) {
   shmkit_event **event = next_event();
   uint32_t since = (uint32_t)next_number();
   return put_outcome(shmkit_event_wait_since(*event, since, (int64_t)next_number()));
+}
+
+/* For this one and another one at once. Only here, for tests/crash. */
+shmkit_status event_wait_any(void) {
+  shmkit_event *both[] = {*next_event(), *next_event()};
+  size_t which = 0;
+  shmkit_status status = shmkit_event_wait_any(both, 2, NULL, SHMKIT_FOREVER, &which);
+  if (status == 0) printf(" %zu", which);
+  return status;
+}
+
+/* Only here, for tests/crash. */
+shmkit_status event_fileno(void) {
+  int fd = -1;
+  shmkit_status status = shmkit_event_fileno(*next_event(), &fd);
+  if (status == 0) printf(" %d", fd);
+  return status;
 }
 
 shmkit_status event_close(void) {

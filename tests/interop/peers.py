@@ -258,6 +258,10 @@ class Peer:
     def mutex_locked(self, slot: int) -> bool:
         return self.call("mutex_locked", slot) == ["1"]
 
+    def mutex_lock_in_thread(self, slot: int) -> None:
+        """By a thread that ends with it. Only in C."""
+        self.call("mutex_lock_in_thread", slot)
+
     def mutex_count(self, slot: int, rounds: int) -> None:
         """Count up so often what is behind the mutex in its segment, holding it each time."""
         self.call("mutex_count", slot, rounds)
@@ -285,6 +289,14 @@ class Peer:
 
     def event_wait_since(self, slot: int, since: int, timeout: int = -1) -> str:
         return self.call("event_wait_since", slot, since, timeout)[0]
+
+    def event_wait_any(self, slot: int, other: int) -> int:
+        """For ever, until one of two is set: 0 or 1. Only in C."""
+        return int(self.call("event_wait_any", slot, other)[0])
+
+    def event_fileno(self, slot: int) -> int:
+        """Only in C."""
+        return int(self.call("event_fileno", slot)[0])
 
     def event_close(self, slot: int) -> None:
         self.call("event_close", slot)
