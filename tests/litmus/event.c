@@ -43,19 +43,19 @@ enum { PING, PONG };
 /* Both ways through the same lines, so that each fetches them from the other one's CPU. */
 static void ask(struct side *self) {
   dawdle(self, delay);
-  publish(0, 2 * self->round);
+  publish(lab()->payloads[0], 2 * self->round);
   set(events[PING]);
   dawdle(self, delay);
   wait_for(self, events[PONG]);
-  ensure_whole(0, 2 * self->round + 1);
+  ensure_whole(lab()->payloads[0], 2 * self->round + 1);
 }
 
 static void reply(struct side *self) {
   dawdle(self, delay);
   wait_for(self, events[PING]);
-  ensure_whole(0, 2 * self->round);
+  ensure_whole(lab()->payloads[0], 2 * self->round);
   dawdle(self, delay);
-  publish(0, 2 * self->round + 1);
+  publish(lab()->payloads[0], 2 * self->round + 1);
   set(events[PONG]);
 }
 
@@ -79,14 +79,14 @@ END_TEST
 
 static void set_once(struct side *self) {
   dawdle(self, BRIEFLY);
-  publish(PING, self->round);
+  publish(lab()->payloads[0], self->round);
   set(events[PING]);
 }
 
 static void wait_for_one_set(struct side *self) {
   dawdle(self, BRIEFLY);
   wait_for(self, events[PING]);
-  ensure_whole(PING, self->round);
+  ensure_whole(lab()->payloads[0], self->round);
 }
 
 /* Finds a set that wakes fewer than all, and a waiter whose announcement undoes another one's. */
@@ -140,7 +140,7 @@ END_TEST
 
 static void set_own(struct side *self) {
   dawdle(self, BRIEFLY);
-  publish(self->number, self->round);
+  publish(lab()->payloads[self->number], self->round);
   set(events[self->number]);
 }
 
@@ -152,7 +152,7 @@ static void wait_for_both(struct side *self) {
     ensure(shmkit_event_wait_any(events, 2, since, SHMKIT_FOREVER, &which) == 0);
     ensure(which < 2 && since[which] == before);
     since[which] = as_sequence(self->round);
-    ensure_whole((unsigned)which, self->round);
+    ensure_whole(lab()->payloads[which], self->round);
   }
 }
 
@@ -174,7 +174,7 @@ static void set_twice_when_ready(struct side *self) {
   dawdle(self, BRIEFLY);
   set(events[WATCHED]);
   dawdle(self, VERY_LONG);
-  publish(0, self->round);
+  publish(lab()->payloads[0], self->round);
   set(events[WATCHED]);
 }
 
@@ -187,7 +187,7 @@ static void poll_for(const struct side *self, shmkit_event *event) {
     ensure(poll(&bell, 1, -1) == 1);
     ensure(read(bell.fd, &rings, sizeof rings) == sizeof rings);
   }
-  ensure_whole(0, self->round);
+  ensure_whole(lab()->payloads[0], self->round);
 }
 
 static void poll_once_more(struct side *self) {
@@ -223,7 +223,8 @@ static shmkit_event *view;
 static void wait_for_view(struct side *self) {
   dawdle(self, BRIEFLY);
   wait_for(self, view);
-  ensure_whole(PING, self->round);
+  const struct lab *seen = shmkit_segment_data(shmkit_event_segment(view));
+  ensure_whole(seen->payloads[0], self->round);
 }
 
 /* Finds a set that wakes only who could announce himself. */

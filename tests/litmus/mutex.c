@@ -12,10 +12,11 @@ static uint32_t stay = LONG;
 
 /* Count up the number that only holders touch, on several lines. */
 static void use(struct side *self) {
-  uint32_t before = lab()->payloads[0][0].word;
-  ensure_whole(0, before);
+  struct line *payload = lab()->payloads[0];
+  uint32_t before = payload->word;
+  ensure_whole(payload, before);
   dawdle(self, stay);
-  publish(0, before + 1);
+  publish(payload, before + 1);
   shared()->count[self->number]++;
 }
 

@@ -75,15 +75,13 @@ static size_t lines_of(uint32_t value) {
   return 1 + mix(value) % LINES;
 }
 
-void publish(unsigned payload, uint32_t value) {
-  struct line *lines = memory->payloads[payload];
-  for (size_t i = lines_of(value); i > 0; i--) lines[i - 1].word = value;
+void publish(struct line payload[], uint32_t value) {
+  for (size_t i = lines_of(value); i > 0; i--) payload[i - 1].word = value;
 }
 
-void ensure_whole(unsigned payload, uint32_t value) {
-  const struct line *lines = memory->payloads[payload];
+void ensure_whole(const struct line payload[], uint32_t value) {
   for (size_t i = 0; i < lines_of(value); i++) {
-    uint32_t found = lines[i].word;
+    uint32_t found = payload[i].word;
     ensure_msg(found == value, "word %zu of %zu is %" PRIu32 ", not %" PRIu32, i, lines_of(value),
                found, value);
   }

@@ -71,7 +71,7 @@ uint32_t draw(struct side *self);
 void dawdle(struct side *self, uint32_t most);
 
 /* Write a value to some lines of a payload, and find exactly that value there. */
-void publish(unsigned payload, uint32_t value);
-void ensure_whole(unsigned payload, uint32_t value);
+void publish(struct line payload[], uint32_t value);
+void ensure_whole(const struct line payload[], uint32_t value);
 
 #endif
