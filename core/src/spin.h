@@ -11,10 +11,14 @@
 #include "backoff.h"
 #include "os.h"
 
+/* Nanoseconds that spinning may take: what a sleep and a wake-up between CPUs cost, some tens of
+ * microseconds, so that whoever spins in vain loses no more than he could have won. Nobody needs it:
+ * tests/litmus also builds the library without. */
+#ifndef SHMKIT__SPIN_MAX
+#define SHMKIT__SPIN_MAX 30000U
+#endif
+
 enum {
-  /* Nanoseconds that spinning may take: what a sleep and a wake-up between CPUs cost, some tens of
-   * microseconds, so that whoever spins in vain loses no more than he could have won. */
-  SHMKIT__SPIN_MAX = 30000,
   /* What is taken off after each time in vain, and how often it is tried all the same when nothing
    * is left. */
   SHMKIT__SPIN_STEP = SHMKIT__SPIN_MAX / 8,

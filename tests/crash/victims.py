@@ -57,6 +57,13 @@ class Victim(Peer):
     def go_on(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
+    def ask(self, *words: object) -> None:
+        """A thread of its own may have killed it before it is asked."""
+        try:
+            super().ask(*words)
+        except BrokenPipeError as error:
+            raise AssertionError("the victim died before it was asked") from error
+
     def died(self) -> bool:
         """Whether it was killed: waits for its end."""
         return self.end() == -signal.SIGKILL

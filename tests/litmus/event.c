@@ -6,12 +6,12 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "os.h"
+#include "spin.h"
 
 static shmkit_segment *segment;
 static shmkit_event *events[OBJECTS];
-/* How long sides wait before they act, as for dawdle. */
-static uint32_t delay = BRIEFLY;
+/* How long sides wait before they act, as for dawdle: until others are about to fall asleep. */
+static const uint32_t delay = SHMKIT__SPIN_MAX > 0 ? VERY_LONG : BRIEFLY;
 
 static uint32_t as_sequence(uint32_t number) {
   return number % (UINT32_C(1) << 29);
@@ -63,16 +63,6 @@ static void reply(struct side *self) {
  * set, and a set that is seen before what was written before it. */
 START_TEST(what_was_written_before_a_set_is_seen_after_the_wait) {
   void (*const bodies[])(struct side *) = {ask, reply};
-  race_for_events(bodies, COUNT(bodies));
-}
-END_TEST
-
-/* The same about the turn from spinning to sleeping. */
-START_TEST(so_it_is_by_who_spins) {
-  void (*const bodies[])(struct side *) = {ask, reply};
-  /* Known from here on for all sides, who are not bound to one CPU yet. */
-  ck_assert(shmkit__os_may_spin());
-  delay = VERY_LONG;
   race_for_events(bodies, COUNT(bodies));
 }
 END_TEST
@@ -247,7 +237,6 @@ END_TEST
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       what_was_written_before_a_set_is_seen_after_the_wait,
-      so_it_is_by_who_spins,
       one_set_wakes_all_who_wait,
       who_clears_before_he_looks_misses_nothing,
       whichever_of_two_is_set_wakes_who_waits_for_any,

@@ -4,11 +4,11 @@
 
 #include <inttypes.h>
 
-#include "os.h"
+#include "spin.h"
 
 static shmkit_mutex *mutex;
-/* How long its holders stay, as for dawdle. */
-static uint32_t stay = LONG;
+/* How long its holders stay, as for dawdle: until others have fallen asleep. */
+static const uint32_t stay = SHMKIT__SPIN_MAX > 0 ? VERY_LONG : LONG;
 
 /* Count up the number that only holders touch, on several lines. */
 static void use(struct side *self) {
@@ -76,22 +76,11 @@ START_TEST(who_gives_up_is_no_loss_to_the_others) {
 }
 END_TEST
 
-/* The same as the first, about the turn from spinning to sleeping. */
-START_TEST(two_who_spin_take_turns) {
-  void (*const bodies[])(struct side *) = {lock_for_ever, lock_for_ever};
-  /* Known from here on for all sides, who are not bound to one CPU yet. */
-  ck_assert(shmkit__os_may_spin());
-  stay = VERY_LONG;
-  race_for_mutex(bodies, COUNT(bodies));
-}
-END_TEST
-
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       two_take_turns,
       four_on_two_cpus_take_turns,
       who_gives_up_is_no_loss_to_the_others,
-      two_who_spin_take_turns,
   };
   if (!have_two_cpus()) return skip("one CPU is too few to race on");
   return run_cases("litmus-mutex", cases, COUNT(cases), argc, argv);

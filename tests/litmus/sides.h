@@ -3,9 +3,9 @@
  * Sides of a race: processes, then threads of one, bound to two CPUs. In each round all meet and then
  * do something with the same objects at about the same instant, give or take a random moment.
  *
- * The library is built for this with slices of an hour (see sync.h), and who is bound to one CPU does
- * not spin: every wait that is not over already really sleeps, and one lost wake-up is a hang. Nobody
- * going on for a minute is a failure; nothing else here looks at the time.
+ * The library is built for this with slices of an hour (see sync.h): one lost wake-up is a hang. It is
+ * built once so that nobody spins and every wait that is not over already really sleeps, and once so
+ * that all do. Nobody going on for a minute is a failure; nothing else here looks at the time.
  */
 #ifndef SHMKIT_TESTS_LITMUS_SIDES_H
 #define SHMKIT_TESTS_LITMUS_SIDES_H
@@ -18,7 +18,7 @@ enum {
   PAYLOADS = 2,
   /* Of a payload, which the other CPU had last. Fetching them keeps the stores behind them from being
    * seen for a while, unless these are made to wait: long enough for somebody to fall asleep. */
-  LINES = 32,
+  LINES = 64,
   /* For dawdle: a few microseconds, in which somebody is about to fall asleep; some ten, in which he
    * has; and some fifty, in which one who was woken is up again, or one who spins has given up. */
   BRIEFLY = 1 << 12,
