@@ -96,8 +96,10 @@ shmkit_status shmkit_event_wait_any(shmkit_event *const events[], size_t count,
   shmkit_status status = begin(&self, since);
   if (status == 0) status = shmkit__sync_check_timeout(events[0]->place.segment, timeout);
   if (status != 0) return status;
-  if (find(&self, out) || spin(&self, timeout, out)) return 0;
-  uint64_t deadline = timeout == 0 ? 0 : shmkit__deadline_of(timeout);
+  if (find(&self, out)) return 0;
+  if (timeout == 0) return SHMKIT_TIMEOUT;
+  if (spin(&self, timeout, out)) return 0;
+  uint64_t deadline = shmkit__deadline_of(timeout);
   do {
     status = wait_once(&self, deadline, out);
   } while (status == SHMKIT_AGAIN);

@@ -8,7 +8,7 @@
 
 static shmkit_mutex *mutex;
 /* How long its holders stay, as for dawdle: until others have fallen asleep. */
-static const uint32_t stay = SHMKIT__SPIN_MAX > 0 ? VERY_LONG : LONG;
+static uint32_t stay = SHMKIT__SPIN_MAX > 0 ? VERY_LONG : LONG;
 
 /* Count up the number that only holders touch, on several lines. */
 static void use(struct side *self) {
