@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 struct books {
-  char mutex[64]; /* who holds it may write what follows */
-  char event[64]; /* set when somebody has done his work */
+  char mutex[64];      /* who holds it may write what follows */
+  char event[64];      /* set when somebody has done his work */
   int64_t accounts[2]; /* add up to nothing, but for a moment within a transfer */
   uint64_t repairs;
 };

@@ -411,9 +411,8 @@ def test_closing_all_descriptors_changes_nothing(mutex: shmkit.Mutex) -> None:
 
 def test_another_program_in_the_same_process_does_not_hold_it(mutex: shmkit.Mutex) -> None:
     run = "import os\nos.execlp('sh', 'sh', '-c', 'echo ready; exec cat')\n"
-    with support.killed_process(HOLD + run, mutex.segment.name):
-        with mutex as state:
-            assert state.owner_died
+    with support.killed_process(HOLD + run, mutex.segment.name), mutex as state:
+        assert state.owner_died
 
 
 def test_a_forked_child_holds_nothing(mutex: shmkit.Mutex) -> None:
