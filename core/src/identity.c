@@ -29,6 +29,47 @@ static void release(void) {
   (void)pthread_mutex_unlock(&lock);
 }
 
+/* ---- Forks ---------------------------------------------------------------------------------- */
+
+/*
+ * In a forked child, with the lock held. The kernel has not given it the pins of its parent's
+ * identities: what is mapped where they were is something else, and there is nothing to return.
+ *
+ * A thread frees its identities when it ends, and of the parent's threads only the one that forked is
+ * here to do so. Those of the others are freed if it `is_forker` who is here now, and stay if that is
+ * not known.
+ */
+static void forget_parents(bool is_forker) {
+  for (struct shmkit__party *party = parties; party != NULL; party = party->next) {
+    /* What any thread of the child remembers of its parent is wrong. */
+    atomic_store_explicit(&party->serial, ++last_serial, memory_order_relaxed);
+    while (party->members != NULL) {
+      struct shmkit__identity *identity = party->members;
+      party->members = identity->next_member;
+      identity->party = NULL;
+      identity->number = 0;
+      if (is_forker && identity->thread != &shmkit__self) free(identity);
+    }
+  }
+  /* Release, see shmkit__identity_known. */
+  atomic_store_explicit(shmkit__fork_detector, 1, memory_order_release);
+}
+
+/* Before another thread of the child can come. */
+static void begin_child(void) {
+  if (shmkit__fork_detector != NULL) forget_parents(true);
+  release();
+}
+
+/* With the lock held: the detector exists, and knows this process. */
+static bool know_process(void) {
+  if (shmkit__fork_detector == NULL) shmkit__fork_detector = shmkit__os_fork_detector();
+  if (shmkit__fork_detector == NULL || !has_key) return false;
+  /* Who forks by a system call of his own runs no handlers. */
+  if (*shmkit__fork_detector == 0) forget_parents(false);
+  return true;
+}
+
 /* ---- Ends ----------------------------------------------------------------------------------- */
 
 /* With the lock held. */
@@ -49,6 +90,7 @@ static void end_thread(void *context) {
   (void)context;
   struct shmkit__self *self = &shmkit__self;
   hold();
+  (void)know_process();
   while (self->own != NULL) {
     struct shmkit__identity *identity = self->own;
     self->own = identity->next_own;
@@ -60,39 +102,11 @@ static void end_thread(void *context) {
   *self = (struct shmkit__self){0};
 }
 
-/*
- * In a forked child. The kernel has not given it the pins of its parent's identities, so there is
- * nothing to return; the threads that had them, but for this one, are not there.
- */
-static void forget_parents(void) {
-  for (struct shmkit__party *party = parties; party != NULL; party = party->next) {
-    /* What any thread of the child remembers of its parent is wrong. */
-    atomic_store_explicit(&party->serial, ++last_serial, memory_order_relaxed);
-    while (party->members != NULL) {
-      struct shmkit__identity *identity = party->members;
-      party->members = identity->next_member;
-      identity->party = NULL;
-      identity->number = 0;
-      if (identity->thread != &shmkit__self) free(identity);
-    }
-  }
-  /* Release, see shmkit__identity_known. */
-  atomic_store_explicit(shmkit__fork_detector, 1, memory_order_release);
-}
-
 /* ---- Beginnings ----------------------------------------------------------------------------- */
 
 __attribute__((constructor)) static void prepare(void) {
-  (void)pthread_atfork(hold, release, release);
+  (void)pthread_atfork(hold, release, begin_child);
   has_key = pthread_key_create(&at_thread_end, end_thread) == 0;
-}
-
-/* With the lock held: the detector exists, and knows this process. */
-static bool know_process(void) {
-  if (shmkit__fork_detector == NULL) shmkit__fork_detector = shmkit__os_fork_detector();
-  if (shmkit__fork_detector == NULL || !has_key) return false;
-  if (*shmkit__fork_detector == 0) forget_parents();
-  return true;
 }
 
 static bool slot_is_free(size_t slot) {
@@ -193,10 +207,13 @@ static int take(struct shmkit__party *party, const shmkit_segment *segment, int 
 
 uint32_t shmkit__identity_find(const struct shmkit__party *party) {
   struct shmkit__self *self = &shmkit__self;
-  if (party->slot >= self->slot_count) return 0;
+  /* Asked before anything else, and with acquire: once it says that a forked child has forgotten its
+   * parent's identities, they are seen to be forgotten. */
+  if (atomic_load_explicit(shmkit__fork_detector, memory_order_acquire) == 0 ||
+      party->slot >= self->slot_count)
+    return 0;
   const struct shmkit__identity *identity = self->slots[party->slot];
-  if (identity == NULL || atomic_load_explicit(&identity->party, memory_order_relaxed) != party ||
-      atomic_load_explicit(shmkit__fork_detector, memory_order_relaxed) == 0)
+  if (identity == NULL || atomic_load_explicit(&identity->party, memory_order_relaxed) != party)
     return 0;
   self->last_number = atomic_load_explicit(&identity->number, memory_order_relaxed);
   self->last_serial = atomic_load_explicit(&party->serial, memory_order_relaxed);

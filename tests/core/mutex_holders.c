@@ -7,10 +7,13 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "identity.h"
 
 /* ---- Holders that end ----------------------------------------------------------------------- */
 
@@ -233,6 +236,22 @@ static void *lock_once(void *context) {
   return (void *)(uintptr_t)identity; /* NOLINT(performance-no-int-to-ptr) */
 }
 
+/* The child's first thread ends, then its process. */
+static pthread_t first;
+
+static void *exit_after_first(void *memory) {
+  ensure(pthread_join(first, NULL) == 0);
+  if (memory != NULL) *(char *)memory = 1;
+  _exit(EXIT_SUCCESS);
+}
+
+static void end_first(void *memory) {
+  pthread_t thread;
+  first = pthread_self();
+  ensure(pthread_create(&thread, NULL, exit_after_first, memory) == 0);
+  pthread_exit(NULL);
+}
+
 /* The parent's thread that forked has locked before, and is the child's first; another one is the
  * first to lock in the child. */
 static void lock_in_two_threads(void *context) {
@@ -243,12 +262,35 @@ static void lock_in_two_threads(void *context) {
   const uint32_t own = (uint32_t)(uintptr_t)lock_once(context);
   ensure(own != (uint32_t)(uintptr_t)other);
   ensure(own != shared()->count[0]);
+  end_first(NULL);
+}
+
+/* The child has not got the pin, and something else where that was, which stays. */
+static void map_in_place_of_pin(void *unused) {
+  (void)unused;
+  void *pin = shmkit__self.own->pin;
+  void *memory = mmap(pin, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  ensure(memory == pin);
+  end_first(memory);
+}
+
+/* `_Fork` tells nobody that it forks. */
+static void run_forked(pid_t (*way)(void), void (*body)(void *), void *argument) {
+  pid_t child = way();
+  ck_assert_int_ge(child, 0);
+  if (child == 0) body(argument);
+  finish(child);
 }
 
 START_TEST(the_threads_of_a_child_have_identities_of_their_own) {
+  static pid_t (*const ways[])(void) = {fork, _Fork};
   shmkit_mutex *mutex = begin_mutex();
   shared()->count[0] = (unsigned)(uintptr_t)lock_once(mutex);
-  finish(start(lock_in_two_threads, mutex));
+  for (size_t i = 0; i < COUNT(ways); i++) {
+    run_forked(ways[i], lock_in_two_threads, mutex);
+    run_forked(ways[i], map_in_place_of_pin, NULL);
+  }
   ck_assert_uint_eq((unsigned)(uintptr_t)lock_once(mutex), shared()->count[0]);
   end_mutex(mutex);
 }
