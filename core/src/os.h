@@ -152,9 +152,12 @@ enum { SHMKIT__WAIT_ANY_MAX = 128 };
 int shmkit__os_wait_any(const struct shmkit__expectation words[], size_t count,
                         uint64_t nanoseconds);
 
-/* A descriptor that is readable from a ring to the next read of 8 bytes. */
+/* A descriptor that is readable from a ring to the next read of 8 bytes. A program may close it, and
+ * get its number for a file of its own: that is no bell, and left alone. */
 int shmkit__os_bell(int *out);
+bool shmkit__os_is_bell(int fd);
 void shmkit__os_ring(int fd);
+void shmkit__os_bell_end(int fd);
 
 /* Whether something may change while a thread of this process spins. */
 enum shmkit__spinning {

@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
 #include "crash.h"
 #include "error.h"
@@ -36,7 +35,7 @@ static void release(void) {
 static void forget_parents(void) {
   for (shmkit_event *event = watched; event != NULL; event = event->next_watched) {
     event->watched = false;
-    (void)close(event->bell);
+    shmkit__os_bell_end(event->bell);
   }
   watched = NULL;
   running = false;
@@ -121,14 +120,31 @@ static void tell_thread(void) {
 
 /* ---- Events --------------------------------------------------------------------------------- */
 
+static void leave_out(shmkit_event *event) {
+  shmkit_event **link = &watched;
+  while (*link != event) link = &(*link)->next_watched;
+  *link = event->next_watched;
+  event->watched = false;
+  tell_thread();
+}
+
+/* Whose bell had that number until the program closed it. */
+static void leave_out_number(int bell) {
+  for (shmkit_event *event = watched, *next; event != NULL; event = next) {
+    next = event->next_watched;
+    if (event->bell == bell) leave_out(event);
+  }
+}
+
 static int add(shmkit_event *event) {
   int error = shmkit__os_bell(&event->bell);
   if (error != 0) return error;
   error = start_thread();
   if (error != 0) {
-    (void)close(event->bell);
+    shmkit__os_bell_end(event->bell);
     return error;
   }
+  leave_out_number(event->bell);
   event->rung = shmkit_event_sequence(event);
   event->watched = true;
   event->next_watched = watched;
@@ -140,6 +156,7 @@ static int add(shmkit_event *event) {
 
 shmkit_status shmkit_event_fileno(shmkit_event *self, int *out) {
   hold();
+  if (self->watched && !shmkit__os_is_bell(self->bell)) leave_out(self);
   int error = self->watched ? 0 : add(self);
   if (error == 0) *out = self->bell;
   release();
@@ -152,12 +169,8 @@ shmkit_status shmkit_event_fileno(shmkit_event *self, int *out) {
 void shmkit__event_unwatch(shmkit_event *self) {
   hold();
   if (self->watched) {
-    shmkit_event **link = &watched;
-    while (*link != self) link = &(*link)->next_watched;
-    *link = self->next_watched;
-    self->watched = false;
-    (void)close(self->bell);
-    tell_thread();
+    leave_out(self);
+    shmkit__os_bell_end(self->bell);
   }
   release();
 }

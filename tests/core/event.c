@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -386,6 +387,35 @@ START_TEST(a_descriptor_is_readable_when_it_is_set) {
 }
 END_TEST
 
+/* A daemon closes what it does not know, and opens other files. */
+START_TEST(no_bell_rings_in_a_file_that_has_its_number) {
+  shmkit_event *event = begin(), *other = NULL;
+  int fd = -1, other_fd = -1;
+  assert_done(shmkit_event_open(name(), NULL, &other));
+  assert_done(shmkit_event_fileno(event, &fd));
+  int file = memfd_create("x", MFD_CLOEXEC);
+  ck_assert_int_eq(dup3(file, fd, O_CLOEXEC), fd);
+  assert_done(shmkit_event_fileno(other, &other_fd));
+  assert_done(shmkit_event_set(event));
+  ck_assert(rings(other_fd, true));
+  /* By the second ring, the thread has looked at both. */
+  assert_done(shmkit_event_set(event));
+  ck_assert(rings(other_fd, true));
+  ck_assert_int_eq(lseek(file, 0, SEEK_END), 0);
+  int again = -1;
+  assert_done(shmkit_event_fileno(event, &again));
+  ck_assert_int_ne(again, fd);
+  assert_done(shmkit_event_set(event));
+  ck_assert(rings(again, true));
+  ck_assert(rings(other_fd, true));
+  shmkit_event_free(other);
+  end(event);
+  ck_assert_int_ne(fcntl(fd, F_GETFD), -1);
+  ck_assert_int_eq(close(fd), 0);
+  ck_assert_int_eq(close(file), 0);
+}
+END_TEST
+
 static void ask_in_child(void *context) {
   shmkit_event *event = context;
   int fd = -1;
@@ -499,6 +529,7 @@ int main(int argc, char **argv) {
       the_first_of_several_is_told,
       none_and_too_many_are_refused,
       a_descriptor_is_readable_when_it_is_set,
+      no_bell_rings_in_a_file_that_has_its_number,
       parent_and_child_have_descriptors_of_their_own,
       hundreds_of_events_have_descriptors,
       killing_setters_and_waiters_loses_nothing,

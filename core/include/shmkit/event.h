@@ -149,8 +149,8 @@ SHMKIT_API shmkit_status shmkit_event_wait_any(shmkit_event *const events[], siz
  * blocked. It is started by the first call.
  *
  * @param out  an eventfd, non-blocking and close-on-exec, which belongs to the event and is closed
- *             with it. The same at every call. A forked child must ask anew: what it inherits is its
- *             parent's.
+ *             with it. The same at every call, unless the program has closed it. A forked child must
+ *             ask anew: what it inherits is its parent's.
  * @return 0; -EMFILE, -ENFILE; -EAGAIN when no thread can be started; -ENOMEM.
  * Concurrency: any thread.
  */

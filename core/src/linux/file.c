@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -54,9 +55,14 @@ int shmkit__os_open(const char *path, int flags, mode_t mode) {
   return fd < 0 ? -errno : fd;
 }
 
-/* The signal for O_ASYNC, which is not set: it belongs to the description and means nothing else. */
+/* Signals for O_ASYNC, which is not set: they belong to the description and mean nothing else. One is
+ * for files, one for bells. */
 static int mark(void) {
   return SIGRTMAX - 1;
+}
+
+static int bell_mark(void) {
+  return SIGRTMAX - 2;
 }
 
 void shmkit__os_mark(int fd) {
@@ -65,6 +71,27 @@ void shmkit__os_mark(int fd) {
 
 bool shmkit__os_is_marked(int fd) {
   return fcntl(fd, F_GETSIG) == mark();
+}
+
+int shmkit__os_bell(int *out) {
+  *out = above_streams(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (*out < 0) return -errno;
+  (void)fcntl(*out, F_SETSIG, bell_mark());
+  return 0;
+}
+
+bool shmkit__os_is_bell(int fd) {
+  return fcntl(fd, F_GETSIG) == bell_mark();
+}
+
+void shmkit__os_ring(int fd) {
+  const uint64_t one = 1;
+  /* Full means that it rings already. */
+  if (shmkit__os_is_bell(fd)) (void)!write(fd, &one, sizeof one);
+}
+
+void shmkit__os_bell_end(int fd) {
+  if (shmkit__os_is_bell(fd)) (void)close(fd);
 }
 
 /* ---- Drafts --------------------------------------------------------------------------------- */

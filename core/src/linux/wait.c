@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -61,17 +60,6 @@ int shmkit__os_wait_any(const struct shmkit__expectation words[], size_t count,
   }
   if (syscall(FUTEX_WAITV, waiters, count, 0, &time, CLOCK_MONOTONIC) >= 0) return 0;
   return errno == EINTR || errno == ENOSYS ? -errno : 0;
-}
-
-int shmkit__os_bell(int *out) {
-  *out = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  return *out >= 0 ? 0 : -errno;
-}
-
-void shmkit__os_ring(int fd) {
-  const uint64_t one = 1;
-  /* Full means that it rings already. */
-  (void)!write(fd, &one, sizeof one);
 }
 
 static enum shmkit__spinning spinning;
