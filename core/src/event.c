@@ -177,9 +177,9 @@ static shmkit_status wait_once(shmkit_event *self, const struct shmkit__event_wa
 
 static shmkit_status wait_for(shmkit_event *self, const struct shmkit__event_wait *wait,
                               int64_t timeout) {
-  if (shmkit__event_is_over(wait, shmkit__event_look(self))) return 0;
   shmkit_status status = shmkit__sync_check_timeout(self->place.segment, timeout);
   if (status != 0) return status;
+  if (shmkit__event_is_over(wait, shmkit__event_look(self))) return 0;
   if (timeout == 0) return SHMKIT_TIMEOUT;
   if (spin(self, wait, timeout)) return 0;
   uint64_t deadline = shmkit__deadline_of(timeout);

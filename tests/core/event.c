@@ -261,6 +261,9 @@ START_TEST(what_makes_no_sense_is_refused) {
   assert_done(shmkit_segment_event(segment, 0, &event));
   assert_fails(-EINVAL, shmkit_event_wait(event, -2));
   assert_fails(-EINVAL, shmkit_event_wait_since(event, 1U << 29, 0));
+  assert_done(shmkit_event_set(event));
+  assert_fails(-EINVAL, shmkit_event_wait(event, -2));
+  assert_fails(-EINVAL, shmkit_event_wait_since(event, 0, INT64_MIN));
   shmkit_event_free(event);
   shmkit_segment_close(segment);
   event = NULL;
@@ -321,6 +324,8 @@ START_TEST(the_first_of_several_is_told) {
     assert_done(shmkit_segment_event(segment, i * SHMKIT_SYNC_SIZE, &events[i]));
   }
   ck_assert_int_eq(shmkit_event_wait_any(events, SEVERAL, NULL, 0, &which), SHMKIT_TIMEOUT);
+  /* Who does not wait does not say that he does, which would cost the next setter a system call. */
+  for (size_t i = 0; i < SEVERAL; i++) ck_assert_uint_eq(*word_of(events[i]), 0);
   ck_assert_int_eq(shmkit_event_wait_any(events, SEVERAL, since, 1000, &which), SHMKIT_TIMEOUT);
   ck_assert_uint_eq(which, 99);
   pid_t setter = start(set_fourth, (void *)(uintptr_t)name());
