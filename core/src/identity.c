@@ -239,6 +239,11 @@ shmkit_status shmkit__identity_take(struct shmkit__party *party, shmkit_segment 
                           "cannot lock in %s: it has to be opened anew for that, and this process "
                           "has no permission to open it",
                           segment->address);
+    case -EBUSY:
+      return shmkit__fail(error, segment->address,
+                          "cannot lock in %s: a program has locked the whole of its file, as lockf "
+                          "does: have it unlock, or lock no more than the segment's bytes",
+                          segment->address);
     case -ENOLCK:
       return shmkit__fail(error, segment->address,
                           "cannot lock in %s: the kernel has no more file locks for this process",

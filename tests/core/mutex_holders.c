@@ -3,6 +3,7 @@
 #include "mutex_support.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -390,6 +391,48 @@ START_TEST(killing_holders_at_random_never_lets_two_in_nor_hangs) {
 }
 END_TEST
 
+/* As lockf does, or who may only read: from the beginning to the end of all numbers. */
+static int lock_all(shmkit_segment *segment, int flags, short type) {
+  struct flock all = {.l_type = type, .l_whence = SEEK_SET};
+  int fd = open(path_of(shmkit_segment_name(segment)), flags | O_CLOEXEC);
+  ck_assert_int_ge(fd, 0);
+  ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &all), 0);
+  return fd;
+}
+
+START_TEST(who_locks_the_whole_file_is_told_of) {
+  shmkit_segment *segment = create(name(), 64, NULL);
+  shmkit_mutex *mutex = NULL;
+  assert_done(shmkit_segment_mutex(segment, 0, &mutex));
+  for (int reads = 0; reads < 2; reads++) {
+    int fd = lock_all(segment, reads ? O_RDONLY : O_RDWR, reads ? F_RDLCK : F_WRLCK);
+    assert_fails(-EBUSY, shmkit_mutex_lock(mutex, SHMKIT_FOREVER));
+    assert_message_has("the whole of its file");
+    ck_assert_int_eq(close(fd), 0);
+  }
+  assert_done(shmkit_mutex_lock(mutex, 0));
+  assert_done(shmkit_mutex_unlock(mutex));
+  shmkit_mutex_free(mutex);
+  assert_done(shmkit_segment_unlink(segment));
+  shmkit_segment_free(segment);
+}
+END_TEST
+
+START_TEST(who_locks_the_whole_file_is_not_taken_for_a_holder) {
+  shmkit_segment *segment = create(name(), 64, NULL);
+  shmkit_mutex *mutex = NULL;
+  const uint32_t nobody = 12345;
+  assert_done(shmkit_segment_mutex(segment, 0, &mutex));
+  assert_done(shmkit_segment_write(segment, 0, &nobody, sizeof nobody));
+  int fd = lock_all(segment, O_RDWR, F_WRLCK);
+  ck_assert(state_of(mutex).owner_died);
+  ck_assert_int_eq(close(fd), 0);
+  shmkit_mutex_free(mutex);
+  assert_done(shmkit_segment_unlink(segment));
+  shmkit_segment_free(segment);
+}
+END_TEST
+
 int main(int argc, char **argv) {
   const TTest *const cases[] = {
       a_killed_holder_is_told_to_the_next_one_once,
@@ -406,6 +449,8 @@ int main(int argc, char **argv) {
       who_locks_in_another_segment_has_another_identity,
       the_pins_of_identities_are_no_mappings,
       killing_holders_at_random_never_lets_two_in_nor_hangs,
+      who_locks_the_whole_file_is_told_of,
+      who_locks_the_whole_file_is_not_taken_for_a_holder,
   };
   return run_cases("mutex_holders", cases, COUNT(cases), argc, argv);
 }

@@ -111,8 +111,9 @@ SHMKIT_API uint64_t shmkit_mutex_offset(const shmkit_mutex *self);
  * @param timeout  in nanoseconds; 0: do not wait; SHMKIT_FOREVER.
  * @return 0: locked. SHMKIT_OWNER_DIED: locked, and the last holder died with it. SHMKIT_TIMEOUT:
  *         not locked. -EDEADLK: this thread holds it already. -EINTR: a signal came while it slept;
- *         call again. -EINVAL: any other negative timeout. -EACCES and others: no identity could be
- *         taken.
+ *         call again. -EINVAL: any other negative timeout. -EACCES, -EBUSY and others: no identity
+ *         could be taken, the latter because a program has a lock on the whole of the file, with
+ *         lockf for one.
  * Concurrency: any thread, any number of processes.
  */
 SHMKIT_API shmkit_status shmkit_mutex_lock(shmkit_mutex *self, int64_t timeout);

@@ -93,14 +93,19 @@ static uint32_t draw(void) {
   return number & SHMKIT__IDENTITY_MAX;
 }
 
+/* That many identities in a row are not in use by chance: somebody has locked all of them. */
+enum { DRAWS = 32 };
+
 static int lock_any(int fd, uint32_t *identity) {
-  for (;;) {
+  for (int draws = 0; draws < DRAWS;) {
     *identity = draw();
     if (*identity == 0) continue;
     struct flock lock = identity_lock(*identity, F_WRLCK);
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return 0;
     if (errno != EAGAIN && errno != EACCES && errno != EINTR) return -errno;
+    if (errno != EINTR) draws++;
   }
+  return -EBUSY;
 }
 
 /* The offset of the mapping tells the identity, so that whoever may read the address spaces of
@@ -142,8 +147,11 @@ uint32_t shmkit__pin_identity(uint64_t offset) {
 
 int shmkit__os_identity_lives(int fd, uint32_t identity) {
   struct flock probe = identity_lock(identity, F_WRLCK);
+  const int64_t byte = probe.l_start;
   if (fcntl(fd, F_OFD_GETLK, &probe) != 0) return -errno;
-  return probe.l_type != F_UNLCK;
+  /* No other lock can lie over the one that is asked for: what is not exactly that one is somebody's
+   * who has locked the whole file, and nobody's life. */
+  return probe.l_type == F_WRLCK && probe.l_start == byte && probe.l_len == 1;
 }
 
 static _Atomic uint32_t *detector;
