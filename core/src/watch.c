@@ -101,9 +101,12 @@ static void *watch(void *context) {
 static int start_thread(void) {
   sigset_t all, before;
   pthread_t thread;
+  const int own[] = {SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
   if (running) return 0;
-  /* The program's signals are for its own threads. */
+  /* The program's signals are for its own threads. But what this thread itself raises, SIGBUS where a
+   * peer has truncated a file, would kill the program if it were blocked, whatever handler it has. */
   (void)sigfillset(&all);
+  for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) (void)sigdelset(&all, own[i]);
   (void)pthread_sigmask(SIG_SETMASK, &all, &before);
   int error = pthread_create(&thread, NULL, watch, NULL);
   (void)pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -440,6 +440,30 @@ START_TEST(parent_and_child_have_descriptors_of_their_own) {
 }
 END_TEST
 
+static void put_zeros_there(int number, siginfo_t *info, void *context) {
+  (void)number, (void)context;
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  char *fault = info->si_addr;
+  void *start = fault - (uintptr_t)fault % page;
+  (void)mmap(start, page, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  signal_turn(0);
+}
+
+/* The first to notice is the thread that waits. */
+START_TEST(who_handles_a_truncation_survives_it) {
+  shmkit_event *event = begin();
+  struct sigaction action = {.sa_sigaction = put_zeros_there, .sa_flags = SA_SIGINFO};
+  ck_assert_int_eq(sigaction(SIGBUS, &action, NULL), 0);
+  int fd = -1;
+  assert_done(shmkit_event_fileno(event, &fd));
+  ck_assert_int_eq(truncate(path_of(name()), 0), 0);
+  wait_turn(0);
+  assert_done(shmkit_event_set(event));
+  ck_assert(rings(fd, true));
+  end(event);
+}
+END_TEST
+
 START_TEST(hundreds_of_events_have_descriptors) {
   enum { HUNDREDS = 300 };
   shmkit_segment *segment = create("memfd:x", HUNDREDS * SHMKIT_SYNC_SIZE, NULL);
@@ -536,6 +560,7 @@ int main(int argc, char **argv) {
       a_descriptor_is_readable_when_it_is_set,
       no_bell_rings_in_a_file_that_has_its_number,
       parent_and_child_have_descriptors_of_their_own,
+      who_handles_a_truncation_survives_it,
       hundreds_of_events_have_descriptors,
       killing_setters_and_waiters_loses_nothing,
   };

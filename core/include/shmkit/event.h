@@ -146,7 +146,8 @@ SHMKIT_API shmkit_status shmkit_event_wait_any(shmkit_event *const events[], siz
  * call. Reading its 8 bytes makes it wait for the next time; sets between two reads are one.
  *
  * A thread of the library's, one for the whole process, waits for all of them, with all signals
- * blocked. It is started by the first call.
+ * blocked but those that tell of a fault of its own: SIGBUS when a peer truncates the file of an
+ * event. It is started by the first call.
  *
  * @param out  an eventfd, non-blocking and close-on-exec, which belongs to the event and is closed
  *             with it. The same at every call, unless the program has closed it. A forked child must
