@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A system call that fails with `error` when the bits `mask` of an argument are `value`. */
@@ -182,6 +184,39 @@ START_TEST(a_file_system_that_cannot_reserve_is_an_error_that_leaves_nothing) {
 }
 END_TEST
 
+/* In milliseconds. */
+static long cpu_time(void) {
+  return (long)(clock() / (CLOCKS_PER_SEC / 1000));
+}
+
+static void wait_for_several(void *context) {
+  enum { FUTEX_WAITV = 449 };
+  const struct rule rules[] = {{FUTEX_WAITV, 0, 0, 0, *(int *)context}};
+  shmkit_segment *segment = NULL;
+  shmkit_event *events[2] = {NULL};
+  size_t which = 0;
+  ensure(impose(rules, 1));
+  ensure(shmkit_segment_create("memfd:x", 128, NULL, &segment) == 0);
+  for (size_t i = 0; i < 2; i++) ensure(shmkit_segment_event(segment, i * 64, &events[i]) == 0);
+  struct pollfd bell = {.events = POLLIN};
+  ensure(shmkit_event_fileno(events[1], &bell.fd) == 0);
+  const long before = cpu_time();
+  ensure(shmkit_event_wait_any(events, 2, NULL, 500000000, &which) == SHMKIT_TIMEOUT);
+  const long used = cpu_time() - before;
+  ensure_msg(used < 250, "waiting takes %ld ms of 500 ms of a CPU", used);
+  ensure(shmkit_event_set(events[1]) == 0);
+  ensure(shmkit_event_wait_any(events, 2, NULL, SHMKIT_FOREVER, &which) == 0 && which == 1);
+  ensure(poll(&bell, 1, 60000) == 1);
+  for (size_t i = 0; i < 2; i++) shmkit_event_free(events[i]);
+  shmkit_segment_free(segment);
+}
+
+START_TEST(where_nobody_can_sleep_on_several_words_one_looks_now_and_then) {
+  int errors[] = {ENOSYS, EPERM};
+  for (size_t i = 0; i < COUNT(errors); i++) finish(start(wait_for_several, &errors[i]));
+}
+END_TEST
+
 static void count_signal(int signal) {
   (void)signal;
   atomic_fetch_add(&shared()->count[0], 1);
@@ -231,6 +266,7 @@ int main(int argc, char **argv) {
       before_linux_5_14_pages_are_populated_one_by_one,
       where_memory_of_processes_cannot_be_read_a_lost_memfd_says_so,
       a_file_system_that_cannot_reserve_is_an_error_that_leaves_nothing,
+      where_nobody_can_sleep_on_several_words_one_looks_now_and_then,
       a_rain_of_signals_interrupts_nothing,
   };
   if (!may_filter()) return skip("no filter of system calls is permitted here");

@@ -128,7 +128,8 @@ SHMKIT_API shmkit_status shmkit_event_wait_since(shmkit_event *self, uint32_t si
 /**
  * Wait for the first of several, as shmkit_event_wait for one.
  *
- * Before Linux 5.16 it looks every millisecond.
+ * Before Linux 5.16, and in sandboxes without futex_waitv, it looks every millisecond. From then on,
+ * a signal whose handler has SA_RESTART, as those of signal() do, does not end the wait.
  *
  * @param events   1 to SHMKIT_WAIT_ANY_MAX of them; they may be of different segments.
  * @param since    for each, wait as shmkit_event_wait_since would; NULL: as shmkit_event_wait.

@@ -59,7 +59,9 @@ int shmkit__os_wait_any(const struct shmkit__expectation words[], size_t count,
         .expected = words[i].expected, .word = (uintptr_t)words[i].word, .flags = FUTEX_WORD};
   }
   if (syscall(FUTEX_WAITV, waiters, count, 0, &time, CLOCK_MONOTONIC) >= 0) return 0;
-  return errno == EINTR || errno == ENOSYS ? -errno : 0;
+  if (errno == EAGAIN || errno == ETIMEDOUT) return 0;
+  /* Sandboxes that are older than the call refuse it with any error. */
+  return errno == EINTR ? -EINTR : -ENOSYS;
 }
 
 static enum shmkit__spinning spinning;
