@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import errno
 import typing
 
@@ -12,6 +13,11 @@ from .errors import InvalidError
 from .factories import open_or_create
 from .segment import Segment
 from .types import Address, Lifetime
+
+if typing.TYPE_CHECKING:
+    import asyncio
+
+    _Waker = tuple[asyncio.AbstractEventLoop, asyncio.Event]
 
 _E = typing.TypeVar("_E", bound="Event")
 _SIZE = 64
@@ -61,17 +67,31 @@ class Event(native.Event):
         loop = asyncio.get_running_loop()
         descriptor = own.fileno()
         rung = asyncio.Event()
+        wakers: set[_Waker] = self.__dict__.setdefault("_wakers", set())
+        waker = (loop, rung)
+        wakers.add(waker)
         loop.add_reader(descriptor, rung.set)
         try:
-            # It may have been set before there was a descriptor.
-            if not own.wait(sequence, timeout=0):
-                await asyncio.wait_for(rung.wait(), timeout)
-            return True
-        except asyncio.TimeoutError:
-            return own.wait(sequence, timeout=0)
+            # It may have been set, or closed, before there was a descriptor.
+            if not self.wait(sequence, timeout=0):
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(rung.wait(), timeout)
+            return self.wait(sequence, timeout=0)
         finally:
+            wakers.discard(waker)
             loop.remove_reader(descriptor)
             own.close()
+
+    def close(self) -> None:
+        """End the use of this object; nothing happens when it is closed already.
+
+        Who waits gets a ClosedError. A segment of its own is closed too.
+        """
+        super().close()
+        for loop, rung in tuple(self.__dict__.get("_wakers", ())):
+            # A loop that has ended wakes nobody.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(rung.set)
 
     def __reduce_ex__(self, protocol: typing.Any) -> tuple[typing.Any, ...]:
         return _restore, (self.segment, self.offset, self._own)

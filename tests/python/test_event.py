@@ -9,7 +9,7 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
@@ -208,6 +208,23 @@ def test_closing_while_another_thread_waits_ends_the_wait(event: shmkit.Event) -
         assert other.segment.closed
         event.set()
         event.clear()
+
+
+def test_closing_while_tasks_wait_ends_their_wait(name: str) -> None:
+    async def main(close: Callable[[shmkit.Event], object]) -> list[Any]:
+        event = shmkit.Event(name, lifetime="creator")
+        waiters = [asyncio.ensure_future(event.wait_async(timeout=60)) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        close(event)
+        ended = await asyncio.gather(*waiters, return_exceptions=True)
+        assert event.segment.closed
+        return [type(end) for end in ended]
+
+    def close_in_thread(event: shmkit.Event) -> None:
+        threading.Thread(target=event.close).start()
+
+    for close in (shmkit.Event.close, close_in_thread):
+        assert asyncio.run(main(close)) == [shmkit.ClosedError] * 3
 
 
 # ---- Several ---------------------------------------------------------------------------------
