@@ -245,17 +245,26 @@ shmkit_status shmkit_mutex_unlock(shmkit_mutex *self) {
 
 /* ---- Looking -------------------------------------------------------------------------------- */
 
+static shmkit_status fail_no_mutex(const shmkit_mutex *self, uint32_t seen) {
+  return shmkit__fail(SHMKIT_ERR_CORRUPT, self->place.segment->address,
+                      "there is no mutex at offset %" PRIu64 " of %s: its first word is 0x%08" PRIx32,
+                      self->place.offset, self->place.segment->address, seen);
+}
+
 shmkit_status shmkit_mutex_look(shmkit_mutex *self, shmkit_mutex_state *out) {
-  uint32_t seen = atomic_load_explicit(&self->place.memory->word, memory_order_acquire);
-  uint32_t holder = seen & SHMKIT__MUTEX_IDENTITY;
-  if (seen & ~(SHMKIT__MUTEX_WAITERS | (uint32_t)SHMKIT__MUTEX_IDENTITY)) {
-    return shmkit__fail(SHMKIT_ERR_CORRUPT, self->place.segment->address,
-                        "there is no mutex at offset %" PRIu64
-                        " of %s: its first word is 0x%08" PRIx32,
-                        self->place.offset, self->place.segment->address, seen);
-  }
-  int alive = holder != 0 ? lives(self, holder) : 0;
-  if (alive < 0) return alive;
+  _Atomic uint32_t *word = &self->place.memory->word;
+  uint32_t holder, seen = atomic_load_explicit(word, memory_order_acquire);
+  int alive;
+  /* Who does not live may have unlocked it before he ended: he has died with it only if the word says
+   * the same afterwards. */
+  do {
+    holder = seen & SHMKIT__MUTEX_IDENTITY;
+    if ((seen & ~SHMKIT__MUTEX_BITS) != 0) return fail_no_mutex(self, seen);
+    alive = holder != 0 ? lives(self, holder) : 0;
+    if (alive < 0) return alive;
+    if (holder == 0 || alive > 0) break;
+    seen = atomic_load_explicit(word, memory_order_acquire);
+  } while ((seen & SHMKIT__MUTEX_IDENTITY) != holder);
   *out = (shmkit_mutex_state){.locked = alive > 0,
                               .mine = holder != 0 && holder == shmkit__identity_known(self->party),
                               .owner_died = holder != 0 && alive == 0,

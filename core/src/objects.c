@@ -115,9 +115,8 @@ static ssize_t read_units(const struct search *self, struct unit units[], size_t
 }
 
 static bool is_object(const struct unit *unit) {
-  const uint32_t mutex_bits = SHMKIT__MUTEX_WAITERS | (uint32_t)SHMKIT__MUTEX_IDENTITY;
   if (unit->mark != SHMKIT__MARK_MUTEX && unit->mark != SHMKIT__MARK_EVENT) return false;
-  if (unit->mark == SHMKIT__MARK_MUTEX && (unit->word & ~mutex_bits) != 0) return false;
+  if (unit->mark == SHMKIT__MARK_MUTEX && (unit->word & ~SHMKIT__MUTEX_BITS) != 0) return false;
   uint32_t others = 0;
   for (size_t i = 0; i < sizeof unit->reserved / sizeof unit->reserved[0]; i++) {
     others |= unit->reserved[i];

@@ -37,6 +37,7 @@ struct shmkit__sync_memory {
  * somebody may sleep on it. Bit 30 is always 0. */
 enum { SHMKIT__MUTEX_IDENTITY = (1 << 30) - 1 };
 #define SHMKIT__MUTEX_WAITERS (UINT32_C(1) << 31)
+#define SHMKIT__MUTEX_BITS (SHMKIT__MUTEX_WAITERS | (uint32_t)SHMKIT__MUTEX_IDENTITY)
 
 /* The word of an event: these in the low bits; how often it was set in the others. */
 enum {

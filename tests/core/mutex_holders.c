@@ -203,6 +203,37 @@ START_TEST(ending_the_object_gives_the_lock_up) {
 }
 END_TEST
 
+static void lock_and_end_often(void *context) {
+  shmkit_segment *segment = context;
+  while (!shared()->stop) {
+    shmkit_mutex *mutex = NULL;
+    ensure(shmkit_segment_mutex(segment, 0, &mutex) == 0);
+    if (shmkit_mutex_lock(mutex, 0) == 0) ensure(shmkit_mutex_unlock(mutex) == 0);
+    shmkit_mutex_free(mutex);
+  }
+}
+
+START_TEST(who_unlocks_and_ends_is_never_seen_to_have_died_with_it) {
+  shmkit_segment *segment = create("memfd:x", SHMKIT_SYNC_SIZE, NULL);
+  shmkit_mutex *mutex = NULL;
+  pid_t holders[2] = {start(lock_and_end_often, segment), start(lock_and_end_often, segment)};
+  /* Not before: a child that has it, too, would keep its identity. */
+  assert_done(shmkit_segment_mutex(segment, 0, &mutex));
+  time_t until = time(NULL) + soak_seconds(2);
+  while (time(NULL) < until) {
+    shmkit_mutex_state state;
+    for (int i = 0; i < 1000; i++) {
+      ensure(shmkit_mutex_look(mutex, &state) == 0);
+      ensure(!state.owner_died);
+    }
+  }
+  shared()->stop = true;
+  finish_all(holders, COUNT(holders));
+  shmkit_mutex_free(mutex);
+  shmkit_segment_free(segment);
+}
+END_TEST
+
 /* ---- Who is who ----------------------------------------------------------------------------- */
 
 static void look_at_parents_lock(void *context) {
@@ -444,6 +475,7 @@ int main(int argc, char **argv) {
       a_holder_in_another_pid_namespace_is_known_to_live_and_to_die,
       descriptors_closed_behind_its_back_change_nothing,
       ending_the_object_gives_the_lock_up,
+      who_unlocks_and_ends_is_never_seen_to_have_died_with_it,
       a_forked_child_holds_nothing_of_its_parents,
       the_threads_of_a_child_have_identities_of_their_own,
       who_locks_in_another_segment_has_another_identity,

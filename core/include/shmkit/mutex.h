@@ -129,7 +129,8 @@ SHMKIT_API shmkit_status shmkit_mutex_unlock(shmkit_mutex *self);
 /**
  * What it is now; it may be another thing by the time the caller looks.
  *
- * @return 0; SHMKIT_ERR_CORRUPT when no mutex could have these bytes.
+ * @return 0; SHMKIT_ERR_CORRUPT when no mutex could have these bytes; others: it could not be asked
+ *         whether its holder lives.
  * Concurrency: any thread.
  */
 SHMKIT_API shmkit_status shmkit_mutex_look(shmkit_mutex *self, shmkit_mutex_state *out);
