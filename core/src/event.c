@@ -79,16 +79,17 @@ static shmkit_status check_writable(const shmkit_event *self) {
                       self->place.offset, self->place.segment->address);
 }
 
-/* The word becomes what it is without `without`, with `with`, plus `plus`; what it was. `seen` is
- * what it is believed to be. */
-static uint32_t change(shmkit_event *self, uint32_t seen, uint32_t without, uint32_t with,
+/* The word becomes what it is without `without`, with `with`, plus `plus`; what it became. `seen` is
+ * what it is believed to be, then what it was. */
+static uint32_t change(shmkit_event *self, uint32_t *seen, uint32_t without, uint32_t with,
                        uint32_t plus) {
-  _Atomic uint32_t *word = &self->place.memory->word;
+  uint32_t to;
   /* Release: what was written before is seen by who sees the new word. */
-  while (!atomic_compare_exchange_weak_explicit(word, &seen, ((seen & ~without) | with) + plus,
-                                                memory_order_acq_rel, memory_order_relaxed))
-    continue;
-  return seen;
+  do {
+    to = ((*seen & ~without) | with) + plus;
+  } while (!atomic_compare_exchange_weak_explicit(&self->place.memory->word, seen, to,
+                                                  memory_order_acq_rel, memory_order_relaxed));
+  return to;
 }
 
 shmkit_status shmkit_event_set(shmkit_event *self) {
@@ -97,11 +98,9 @@ shmkit_status shmkit_event_set(shmkit_event *self) {
   const uint32_t one = UINT32_C(1) << SHMKIT__EVENT_SEQUENCE_SHIFT;
   /* Not loaded first: that would fetch the cache line, which somebody may be spinning on, once for
    * looking and once more for changing it. A wrong guess fails, and brings the line and the truth. */
-  uint32_t guess = atomic_load_explicit(&self->last_set, memory_order_relaxed);
-  uint32_t before = change(self, guess, SHMKIT__EVENT_WAITERS, SHMKIT__EVENT_SET, one);
-  atomic_store_explicit(&self->last_set,
-                        ((before & ~(uint32_t)SHMKIT__EVENT_WAITERS) | SHMKIT__EVENT_SET) + one,
-                        memory_order_relaxed);
+  uint32_t before = atomic_load_explicit(&self->last_set, memory_order_relaxed);
+  uint32_t after = change(self, &before, SHMKIT__EVENT_WAITERS, SHMKIT__EVENT_SET, one);
+  atomic_store_explicit(&self->last_set, after, memory_order_relaxed);
   if (before & (SHMKIT__EVENT_WAITERS | SHMKIT__EVENT_ALWAYS_WAKE)) {
     shmkit__crash_point("event.set");
     shmkit__os_wake(&self->place.memory->word, INT_MAX);
@@ -113,14 +112,16 @@ shmkit_status shmkit_event_set(shmkit_event *self) {
 shmkit_status shmkit_event_clear(shmkit_event *self) {
   shmkit_status status = check_writable(self);
   if (status != 0) return status;
-  (void)change(self, shmkit__event_look(self), SHMKIT__EVENT_SET, 0, 0);
+  uint32_t seen = shmkit__event_look(self);
+  (void)change(self, &seen, SHMKIT__EVENT_SET, 0, 0);
   shmkit__crash_point("event.cleared");
   return 0;
 }
 
 shmkit_status shmkit_event_always_wake(shmkit_event *self) {
   shmkit_status status = check_writable(self);
-  if (status == 0) (void)change(self, shmkit__event_look(self), 0, SHMKIT__EVENT_ALWAYS_WAKE, 0);
+  uint32_t seen = shmkit__event_look(self);
+  if (status == 0) (void)change(self, &seen, 0, SHMKIT__EVENT_ALWAYS_WAKE, 0);
   return status;
 }
 
@@ -151,9 +152,10 @@ bool shmkit__event_announce(shmkit_event *self, uint32_t seen, uint32_t *flagged
   bool readonly = self->place.segment->readonly;
   *slice = readonly && !(seen & SHMKIT__EVENT_ALWAYS_WAKE) ? SHMKIT__POLL_SLICE : SHMKIT__SLICE;
   *flagged = readonly ? seen : seen | SHMKIT__EVENT_WAITERS;
+  /* Release: see is_unused in sync.c. */
   return seen == *flagged ||
          atomic_compare_exchange_strong_explicit(&self->place.memory->word, &seen, *flagged,
-                                                 memory_order_relaxed, memory_order_relaxed);
+                                                 memory_order_release, memory_order_relaxed);
 }
 
 /* One round: SHMKIT_AGAIN to go on. The flag is set anew in each, because who takes it away may die

@@ -101,12 +101,13 @@ static int lives(shmkit_mutex *self, uint32_t identity) {
 
 /* ---- Locking -------------------------------------------------------------------------------- */
 
-/* Acquire: what the last holder wrote before it unlocked is seen from here on. On failure `seen` is
- * what the word is instead. */
+/* Acquire: what the last holder wrote before it unlocked is seen from here on. (What one wrote that died
+ * is seen for another reason: the kernel ended its lock after that, and was asked.) Release: see
+ * is_unused in sync.c. On failure `seen` is what the word is instead. */
 /* The compare-exchange writes through it. NOLINTNEXTLINE(readability-non-const-parameter) */
 static bool change(shmkit_mutex *self, uint32_t *seen, uint32_t to) {
   return atomic_compare_exchange_strong_explicit(&self->place.memory->word, seen, to,
-                                                 memory_order_acquire, memory_order_relaxed);
+                                                 memory_order_acq_rel, memory_order_relaxed);
 }
 
 /* Looking takes the cache line from the holder, who needs it to unlock: ever less often. */
@@ -235,8 +236,8 @@ shmkit_status shmkit_mutex_unlock(shmkit_mutex *self) {
   if (me == 0 || (seen & SHMKIT__MUTEX_IDENTITY) != me) {
     return fail_unlock(self, (seen & SHMKIT__MUTEX_IDENTITY) != 0);
   }
-  /* Not a plain store, which might still be on its way when the kernel looks for sleepers. */
-  (void)atomic_exchange(word, 0);
+  /* Nobody else changes it now: the flag is there, and the holder lives. */
+  (void)atomic_exchange_explicit(word, 0, memory_order_release);
   shmkit__crash_point("mutex.unlocked");
   shmkit__os_wake(word, 1);
   shmkit__crash_point("mutex.waked");

@@ -137,7 +137,8 @@ int shmkit__os_is_locked(int fd, enum shmkit__byte byte);
  * nanoseconds at most. 0: look again, for whatever reason; -EINTR: a signal came. */
 int shmkit__os_wait(const _Atomic uint32_t *word, uint32_t expected, uint64_t nanoseconds);
 
-/* Wake so many of those who sleep on the word. */
+/* Wake so many of those who sleep on the word. What the caller made of the word before is seen by all
+ * who are about to sleep: that needs no fence of his. */
 void shmkit__os_wake(_Atomic uint32_t *word, uint32_t count);
 
 /* A word and what it is expected to be. */

@@ -33,7 +33,9 @@ static shmkit_status fail_taken(const struct shmkit__place *self, const struct s
                       sort->name, self->offset, address, SHMKIT_SYNC_SIZE, sort->name);
 }
 
-/* Everything is looked at before the mark: by then, who uses it has put that there. */
+/* Everything is looked at before the mark: by then, who uses it has put that there. Acquire: each change
+ * of the word is a release, by one who has put the mark there or seen it, so that it is seen here by
+ * who sees the change. */
 static bool is_unused(const struct shmkit__sync_memory *memory) {
   uint32_t bytes = atomic_load_explicit(&memory->word, memory_order_acquire);
   for (size_t i = 0; i < sizeof memory->reserved / sizeof memory->reserved[0]; i++) {
@@ -46,7 +48,6 @@ static shmkit_status put_mark(struct shmkit__place *self, const struct shmkit__s
   bool unused = is_unused(self->memory);
   uint32_t found = atomic_load_explicit(&self->memory->mark, memory_order_relaxed);
   if (found == 0 && unused && !self->segment->readonly) {
-    /* Release: who sees a word that is in use sees the mark, too. */
     if (atomic_compare_exchange_strong(&self->memory->mark, &found, sort->mark)) {
       shmkit__crash_point("place.marked");
       return 0;
