@@ -146,8 +146,6 @@ static bool spin(shmkit_event *self, const struct shmkit__event_wait *wait, int6
   return shmkit__spin_in_vain(&spin);
 }
 
-/* Before sleeping on the event: what word to expect, and for how long at most to sleep. False: it has
- * changed meanwhile, look again. */
 bool shmkit__event_announce(shmkit_event *self, uint32_t seen, uint32_t *flagged, uint64_t *slice) {
   bool readonly = self->place.segment->readonly;
   *slice = readonly && !(seen & SHMKIT__EVENT_ALWAYS_WAKE) ? SHMKIT__POLL_SLICE : SHMKIT__SLICE;

@@ -88,8 +88,8 @@ static void *watch(void *context) {
     size_t count = look_at_all(expected, &slice);
     release();
     if (count > 1) shmkit__crash_point("watch.flagged");
-    /* Alone, the first word needs no second look for the sake of those who die. */
-    if (count == 1 && slice == SHMKIT__SLICE) slice = UINT64_C(3600000000000);
+    /* Without events, nobody can die between changing the list and waking: it is this process's. */
+    if (count == 1) slice = UINT64_C(3600000000000);
     if (shmkit__os_wait_any(expected, count, slice) == -ENOSYS) {
       (void)shmkit__os_wait(&changes, expected[0].expected,
                             count > 1 ? SHMKIT__POLL_SLICE : SHMKIT__SLICE);
