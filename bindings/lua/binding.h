@@ -186,6 +186,9 @@ int shmkit_lua_timed_out(lua_State *L);
  * own. A status and the Segment on the stack. */
 shmkit_status shmkit_lua_open_own_segment(lua_State *L, shmkit_segment **out);
 
+/* Return the failure to make that object, and close the segment; its name goes if it was made for it. */
+int shmkit_lua_fail_in_own_segment(lua_State *L, shmkit_status status, shmkit_segment *segment);
+
 /* Push a Mutex of the segment at `segment` and return where its pointer goes. */
 shmkit_mutex **shmkit_lua_new_mutex(lua_State *L, int segment);
 shmkit_mutex *shmkit_lua_check_mutex(lua_State *L, int index);

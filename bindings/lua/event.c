@@ -65,7 +65,7 @@ int shmkit_lua_event_open(lua_State *L) {
   lua_event *self = new_event(L, -1);
   status = shmkit_segment_event(segment, 0, &self->event);
   self->owns_segment = true;
-  return status == 0 ? 1 : shmkit_lua_fail(L, status);
+  return status == 0 ? 1 : shmkit_lua_fail_in_own_segment(L, status, segment);
 }
 
 /* ---- Waiting for one ------------------------------------------------------------------------ */

@@ -112,13 +112,7 @@ int shmkit_lua_mutex_open(lua_State *L) {
   lua_mutex *self = new_mutex(L, -1);
   status = shmkit_segment_mutex(segment, 0, &self->mutex);
   self->owns_segment = true;
-  if (status == 0) return 1;
-  int count = shmkit_lua_fail(L, status);
-  /* What can have no mutex, nobody needs. */
-  if (status == SHMKIT_ERR_UNSUPPORTED && shmkit_segment_created(segment))
-    (void)shmkit_segment_unlink(segment);
-  shmkit_segment_close(segment);
-  return count;
+  return status == 0 ? 1 : shmkit_lua_fail_in_own_segment(L, status, segment);
 }
 
 /* ---- Locking -------------------------------------------------------------------------------- */

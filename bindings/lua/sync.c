@@ -80,3 +80,10 @@ shmkit_status shmkit_lua_open_own_segment(lua_State *L, shmkit_segment **out) {
   *out = *segment;
   return status;
 }
+
+int shmkit_lua_fail_in_own_segment(lua_State *L, shmkit_status status, shmkit_segment *segment) {
+  int count = shmkit_lua_fail(L, status);
+  if (shmkit_segment_created(segment)) (void)shmkit_segment_unlink(segment);
+  shmkit_segment_close(segment);
+  return count;
+}

@@ -10,7 +10,7 @@ import typing
 
 from . import native
 from .errors import InvalidError
-from .factories import open_or_create
+from .factories import abandoned_on_failure, open_or_create
 from .segment import Segment
 from .types import Address, Lifetime
 
@@ -51,7 +51,8 @@ class Event(native.Event):
         segment = open_or_create(
             address, _SIZE, mode=mode, lifetime=lifetime, lock=lock, any_owner=any_owner
         )
-        return segment._event(cls, 0, True)
+        with abandoned_on_failure(segment):
+            return segment._event(cls, 0, True)
 
     async def wait_async(self, since: int | None = None, *, timeout: float | None = None) -> bool:
         """As wait(), for asyncio: other tasks run meanwhile."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import errno
 import typing
 
@@ -186,3 +187,15 @@ def unlink(address: Address) -> None:
     memfd and fd, which have no name. Other threads run meanwhile.
     """
     native.unlink(address)
+
+
+@contextlib.contextmanager
+def abandoned_on_failure(segment: Segment) -> collections.abc.Iterator[None]:
+    """What a segment was opened for fails: it is closed, and its name goes if it was made for that."""
+    try:
+        yield
+    except BaseException:
+        if segment.created:
+            segment.unlink()
+        segment.close()
+        raise

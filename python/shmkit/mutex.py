@@ -6,8 +6,7 @@ from __future__ import annotations
 import typing
 
 from . import native
-from .errors import UnsupportedError
-from .factories import open_or_create
+from .factories import abandoned_on_failure, open_or_create
 from .segment import Segment
 from .types import Address, Lifetime
 
@@ -60,13 +59,8 @@ class Mutex(native.Mutex):
         segment = open_or_create(
             address, _SIZE, mode=mode, lifetime=lifetime, lock=lock, any_owner=any_owner
         )
-        try:
+        with abandoned_on_failure(segment):
             return segment._mutex(cls, 0, True)
-        except UnsupportedError:
-            if segment.created:
-                segment.unlink()
-            segment.close()
-            raise
 
     def look(self) -> MutexState:
         """What it is now; it may be another thing by the time you look."""

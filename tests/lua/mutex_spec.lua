@@ -185,6 +185,16 @@ describe("a mutex", function()
     assert(again:segment():unlink())
   end)
 
+  it("keeps no segment open in which it cannot be, nor does an event", function()
+    local name = support.name()
+    for _, make in ipairs { shm.mutex, shm.event } do
+      local seg = assert(shm.create(name, 64, { lifetime = "last", content = "something else" }))
+      assert.is_nil((make(name, { lifetime = "last" })))
+      seg:close()
+      assert.is_nil(lfs.attributes(support.path(name)))
+    end
+  end)
+
   it("says what it is", function()
     local mutex = passing()
     local expected = "shmkit.Mutex: " .. mutex:segment():address() .. ", offset 0"

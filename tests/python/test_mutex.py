@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
@@ -191,6 +191,16 @@ def test_its_segment_is_persistent_unless_asked(name: str) -> None:
     again.close()
     passing = shmkit.Mutex(name, lifetime="creator")
     passing.close()
+    assert not os.path.exists(f"/dev/shm/{name}")
+
+
+@pytest.mark.parametrize("make", [shmkit.Mutex, shmkit.Event])
+def test_no_segment_stays_open_in_which_it_cannot_be(name: str, make: Callable[..., Any]) -> None:
+    with shmkit.create(name, 64, lifetime="last", content=b"something else"):
+        with pytest.raises(shmkit.CorruptError) as failure:
+            make(name, lifetime="last")
+    # Its traceback keeps all objects that were in use.
+    assert failure.tb is not None
     assert not os.path.exists(f"/dev/shm/{name}")
 
 
