@@ -248,7 +248,8 @@ shmkit_status shmkit_mutex_unlock(shmkit_mutex *self) {
 
 static shmkit_status fail_no_mutex(const shmkit_mutex *self, uint32_t seen) {
   return shmkit__fail(SHMKIT_ERR_CORRUPT, self->place.segment->address,
-                      "there is no mutex at offset %" PRIu64 " of %s: its first word is 0x%08" PRIx32,
+                      "there is no mutex at offset %" PRIu64
+                      " of %s: its first word is 0x%08" PRIx32,
                       self->place.offset, self->place.segment->address, seen);
 }
 

@@ -148,7 +148,8 @@ SHMKIT_API shmkit_status shmkit_event_wait_any(shmkit_event *const events[], siz
  *
  * A thread of the library's, one for the whole process, waits for all of them, with all signals
  * blocked but those that tell of a fault of its own: SIGBUS when a peer truncates the file of an
- * event. It is started by the first call.
+ * event. It is started by the first call. Before Linux 5.16, and for more than 127 events, it looks
+ * every millisecond.
  *
  * @param out  an eventfd, non-blocking and close-on-exec, which belongs to the event and is closed
  *             with it. The same at every call, unless the program has closed it. A forked child must
