@@ -32,9 +32,9 @@ static int fail(void) {
 }
 
 static void leave(struct office *office) {
-  if (office->event != NULL) shmkit_event_free(office->event);
-  if (office->mutex != NULL) shmkit_mutex_free(office->mutex);
-  if (office->segment != NULL) shmkit_segment_free(office->segment);
+  shmkit_event_free(office->event);
+  shmkit_mutex_free(office->mutex);
+  shmkit_segment_free(office->segment);
 }
 
 /* Whoever comes first creates it. */
@@ -82,7 +82,8 @@ static int crash(struct office *office) {
 }
 
 static int wait_for_work(struct office *office) {
-  if (shmkit_event_wait(office->event, SHMKIT_FOREVER) != 0 || lock(office) != 0) return 1;
+  if (shmkit_event_wait(office->event, SHMKIT_FOREVER) != 0) return fail();
+  if (lock(office) != 0) return 1;
   const struct books *books = office->books;
   printf("C sees %s, %" PRIu64 " repaired\n",
          books->accounts[0] + books->accounts[1] == 0 ? "balanced books" : "WRONG BOOKS",
