@@ -158,6 +158,15 @@ static void show_memory(const shmkit_info *info, bool exact) {
   if (info->seals != SHMKIT_UNKNOWN_ID) line("Seals:", seals(info));
 }
 
+/* "process 7 (python3)" */
+static char *process_text(int64_t pid, const char *known_program) {
+  char *program = text_escape(known_program);
+  char *text = text_format("process %" PRId64 "%s%s%s", pid, *program ? " (" : "", program,
+                           *program ? ")" : "");
+  free(program);
+  return text;
+}
+
 /* ---- What lies there ------------------------------------------------------------------------ */
 
 static char *state_of_mutex(const shmkit_object *object) {
@@ -167,10 +176,9 @@ static char *state_of_mutex(const shmkit_object *object) {
       [SHMKIT_OBJECT_LOCKED] = "locked by a process that cannot be seen",
       [SHMKIT_OBJECT_OWNER_DIED] = "its holder died, and nobody has got it since"};
   if (object->pid == 0) return must(strdup(states[object->state]));
-  char *program = text_escape(object->program);
-  char *text = text_format("locked by process %" PRId64 "%s%s%s", object->pid, *program ? " (" : "",
-                           program, *program ? ")" : "");
-  free(program);
+  char *process = process_text(object->pid, object->program);
+  char *text = text_format("locked by %s", process);
+  free(process);
   return text;
 }
 
@@ -240,10 +248,9 @@ static void show_creator(const shmkit_info *info) {
     line("Creator:", must(strdup("not known")));
     return;
   }
-  char *program = text_escape(creator->program);
-  line("Creator:", text_format("process %" PRId64 "%s%s%s, %s", creator->pid, *program ? " (" : "",
-                               program, *program ? ")" : "", lives[info->creator_state]));
-  free(program);
+  char *process = process_text(creator->pid, creator->program);
+  line("Creator:", text_format("%s, %s", process, lives[info->creator_state]));
+  free(process);
   if (creator->start == 0 || creator->boot[0] == '\0') return;
   char *boot = text_escape(creator->boot);
   line("", text_format("started %" PRIu64 " ticks after boot %s, PID namespace %" PRIu64,
