@@ -29,6 +29,17 @@ def owner(start: Callable[..., Peer], name: str) -> Iterator[Peer]:
     peer.unlink(0)
 
 
+@pytest.fixture(params=itertools.product(LANGUAGES, LANGUAGES), ids="-".join)
+def both(
+    request: pytest.FixtureRequest, start: Callable[..., Peer], name: str, owner: Peer
+) -> tuple[Peer, Peer]:
+    """Two peers that have the owner's mutex, in all pairs of languages."""
+    one, other = (start(language) for language in request.param)
+    one.mutex_open(1, name)
+    other.mutex_open(1, name)
+    return one, other
+
+
 def at_once(*work: Callable[[], object]) -> None:
     """Run functions in threads; the first failure is raised."""
     failures: list[BaseException] = []
@@ -53,13 +64,8 @@ def is_waited_for(owner: Peer, bit: int) -> bool:
     return bool(int(owner.get(0, "u32", 0, 1)[0]) >> bit & 1)
 
 
-@pairs
-def test_one_holds_it_at_a_time(
-    one: str, other: str, start: Callable[..., Peer], name: str, owner: Peer
-) -> None:
-    first, second = start(one), start(other)
-    first.mutex_open(1, name)
-    second.mutex_open(1, name)
+def test_one_holds_it_at_a_time(both: tuple[Peer, Peer]) -> None:
+    first, second = both
     assert first.mutex_lock(1) == "done"
     assert second.mutex_locked(1)
     assert second.mutex_lock(1, 0) == "timeout"
@@ -76,13 +82,8 @@ def test_one_holds_it_at_a_time(
         second.mutex_unlock(1)
 
 
-@pairs
-def test_a_killed_holder_is_told_once(
-    one: str, other: str, start: Callable[..., Peer], name: str, owner: Peer
-) -> None:
-    victim, heir = start(one), start(other)
-    victim.mutex_open(1, name)
-    heir.mutex_open(1, name)
+def test_a_killed_holder_is_told_once(both: tuple[Peer, Peer]) -> None:
+    victim, heir = both
     assert victim.mutex_lock(1) == "done"
     victim.kill()
     assert not heir.mutex_locked(1)
@@ -92,13 +93,8 @@ def test_a_killed_holder_is_told_once(
     heir.mutex_unlock(1)
 
 
-@pairs
-def test_who_waits_gets_it_when_the_holder_is_killed(
-    one: str, other: str, start: Callable[..., Peer], name: str, owner: Peer
-) -> None:
-    victim, heir = start(one), start(other)
-    victim.mutex_open(1, name)
-    heir.mutex_open(1, name)
+def test_who_waits_gets_it_when_the_holder_is_killed(owner: Peer, both: tuple[Peer, Peer]) -> None:
+    victim, heir = both
     assert victim.mutex_lock(1) == "done"
     got: list[str] = []
 
@@ -112,13 +108,8 @@ def test_who_waits_gets_it_when_the_holder_is_killed(
     heir.mutex_unlock(1)
 
 
-@pairs
-def test_a_stopped_holder_holds_it(
-    one: str, other: str, start: Callable[..., Peer], name: str, owner: Peer
-) -> None:
-    holder, peer = start(one), start(other)
-    holder.mutex_open(1, name)
-    peer.mutex_open(1, name)
+def test_a_stopped_holder_holds_it(both: tuple[Peer, Peer]) -> None:
+    holder, peer = both
     assert holder.mutex_lock(1) == "done"
     os.kill(holder.pid, signal.SIGSTOP)
     assert peer.mutex_lock(1, LONG_ENOUGH_TO_ASK) == "timeout"

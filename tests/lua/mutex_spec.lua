@@ -149,25 +149,16 @@ describe("a mutex", function()
     local event <close> = assert(seg:event(64))
     seg:write(128, "something else")
     seg:store("u32", 0, 1 << 30)
-    for words, result in pairs {
-      ["there is no mutex at offset 0"] = table.pack(mutex:look()),
-      ["neither zeros nor a mutex"] = table.pack(seg:mutex(128)),
-      ["neither zeros nor an event"] = table.pack(seg:event(128)),
-    } do
-      local none, message, errno = table.unpack(result)
+    local function fails(name, words, none, message, errno)
       assert.is_nil(none)
       assert.matches(words, message, 1, true)
-      assert.equal("SHMKIT_ERR_CORRUPT", shm.error_name(errno))
+      assert.equal(name, shm.error_name(errno))
     end
-    for words, result in pairs {
-      ["there is a mutex"] = table.pack(seg:event(0)),
-      ["there is an event"] = table.pack(seg:mutex(64)),
-    } do
-      local none, message, errno = table.unpack(result)
-      assert.is_nil(none)
-      assert.matches(words, message, 1, true)
-      assert.equal("SHMKIT_ERR_INCOMPATIBLE", shm.error_name(errno))
-    end
+    fails("SHMKIT_ERR_CORRUPT", "there is no mutex at offset 0", mutex:look())
+    fails("SHMKIT_ERR_CORRUPT", "neither zeros nor a mutex", seg:mutex(128))
+    fails("SHMKIT_ERR_CORRUPT", "neither zeros nor an event", seg:event(128))
+    fails("SHMKIT_ERR_INCOMPATIBLE", "there is a mutex", seg:event(0))
+    fails("SHMKIT_ERR_INCOMPATIBLE", "there is an event", seg:mutex(64))
     assert.is_false(event:is_set())
   end)
 
