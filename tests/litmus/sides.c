@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "backoff.h"
+#include "os.h"
 #include "spin.h"
 
 static struct lab *memory;
@@ -98,19 +99,29 @@ static void bind_to_cpu(unsigned number) {
   ensure(sched_setaffinity(0, sizeof set, &set) == 0);
 }
 
-/* Wait for the others in a loop, so that all go on at nearly the same instant; two of them may have
- * only one CPU. */
+/* In a loop, so that all go on at nearly the same instant. When that takes long, another one needs
+ * this CPU, and to yield it would be to whoever else is busy on it: sleep, for an instant at most, so
+ * that nothing depends on being woken. */
+static void wait_for_round(_Atomic uint32_t *other, uint32_t round) {
+  const unsigned patience = side_count > 2 ? 64 : 1024;
+  unsigned looks = 0;
+  uint32_t seen;
+  while ((seen = atomic_load_explicit(other, memory_order_acquire)) < round) {
+    shmkit__relax();
+    if (++looks < patience) continue;
+    memory->sleepers++;
+    (void)shmkit__os_wait(other, seen, 1000000);
+    memory->sleepers--;
+  }
+}
+
 static void meet(struct side *self) {
+  _Atomic uint32_t *own = &memory->sides[self->number].round;
   self->round++;
   if (self->number == 0 && shmkit__now() >= until) memory->last = self->round;
-  atomic_store_explicit(&memory->sides[self->number].round, self->round, memory_order_release);
-  for (size_t i = 0; i < side_count; i++) {
-    unsigned looks = 0;
-    while (atomic_load_explicit(&memory->sides[i].round, memory_order_acquire) < self->round) {
-      if (++looks % 64 == 0) (void)sched_yield();
-      shmkit__relax();
-    }
-  }
+  atomic_store(own, self->round);
+  if (memory->sleepers > 0) shmkit__os_wake(own, SIDES);
+  for (size_t i = 0; i < side_count; i++) wait_for_round(&memory->sides[i].round, self->round);
 }
 
 static void go_through(void *context) {

@@ -43,6 +43,8 @@ struct lab {
   /* The last round, when it has been decided. */
   _Atomic uint32_t last;
   _Atomic unsigned ended;
+  /* Who sleep until the others meet them. */
+  _Atomic unsigned sleepers;
 };
 
 struct side {
