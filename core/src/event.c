@@ -81,6 +81,7 @@ static shmkit_status check_writable(const shmkit_event *self) {
 
 /* The word becomes what it is without `without`, with `with`, plus `plus`; what it became. `seen` is
  * what it is believed to be, then what it was. */
+/* The compare-exchange writes through it. NOLINTNEXTLINE(readability-non-const-parameter) */
 static uint32_t change(shmkit_event *self, uint32_t *seen, uint32_t without, uint32_t with,
                        uint32_t plus) {
   uint32_t to;
