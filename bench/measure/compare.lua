@@ -47,7 +47,8 @@ local function print_times(times)
 end
 
 -- Measure subjects, each of which runs itself `n` times by its name, and print what they cost.
--- `ratios`: { one, other [, limit] }: how much one may be of the other at most, where that was agreed.
+-- `ratios`: { one, other [, limit] }: how much one may be of the other at most, where that was
+-- agreed.
 return function(subjects, ratios)
   local times = measure(subjects)
   print(("\nLua: %s, %d rounds of %d calls, loop included"):format(_VERSION, ROUNDS, CALLS))

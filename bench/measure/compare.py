@@ -24,7 +24,9 @@ Ratios = Sequence[tuple[str, str, str, float]]
 
 def measure(subjects: Subjects, names: Mapping[str, Any]) -> dict[str, list[float]]:
     """Nanoseconds of a call, of each subject and round. `names` are what the statements use."""
-    timers = {title: timeit.Timer(code, globals=dict(names)) for title, (code, _) in subjects.items()}
+    timers = {
+        title: timeit.Timer(code, globals=dict(names)) for title, (code, _) in subjects.items()
+    }
     times: dict[str, list[float]] = {title: [] for title in subjects}
     titles = list(subjects)
     for turn in range(ROUNDS + 1):

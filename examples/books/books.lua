@@ -24,8 +24,8 @@ local function open(name)
   }
 end
 
--- Lock, and put right what somebody who was killed has left half-done: that is the first thing to do
--- for who is told, because nobody will be told again. The guard unlocks at the end of a block.
+-- Lock, and put right what somebody who was killed has left half-done: that is the first thing to
+-- do for who is told, because nobody will be told again. The guard unlocks at the end of a block.
 local function lock(books)
   local guard = assert(books.mutex:lock())
   if guard:owner_died() then

@@ -191,7 +191,7 @@ def unlink(address: Address) -> None:
 
 @contextlib.contextmanager
 def abandoned_on_failure(segment: Segment) -> collections.abc.Iterator[None]:
-    """What a segment was opened for fails: it is closed, and its name goes if it was made for that."""
+    """When what a segment was opened for fails: close it, and unlink it if it was made for that."""
     try:
         yield
     except BaseException:

@@ -206,9 +206,11 @@ function commands.atomic_count(slot, type, offset, rounds)
     if turn % 2 == 0 then
       segment:add(type, place, 1)
     else
-      local seen, before = segment:load(type, place), nil
+      local before
+      local seen = segment:load(type, place)
       repeat
-        before, seen = seen, segment:compare_exchange(type, place, seen, seen + 1)
+        before = seen
+        seen = segment:compare_exchange(type, place, before, before + 1)
       until seen == before
     end
   end

@@ -196,9 +196,9 @@ def test_its_segment_is_persistent_unless_asked(name: str) -> None:
 
 @pytest.mark.parametrize("make", [shmkit.Mutex, shmkit.Event])
 def test_no_segment_stays_open_in_which_it_cannot_be(name: str, make: Callable[..., Any]) -> None:
-    with shmkit.create(name, 64, lifetime="last", content=b"something else"):
-        with pytest.raises(shmkit.CorruptError) as failure:
-            make(name, lifetime="last")
+    segment = shmkit.create(name, 64, lifetime="last", content=b"something else")
+    with segment, pytest.raises(shmkit.CorruptError) as failure:
+        make(name, lifetime="last")
     # Its traceback keeps all objects that were in use.
     assert failure.tb is not None
     assert not os.path.exists(f"/dev/shm/{name}")
