@@ -18,7 +18,9 @@
  * that a mapping pins. The kernel drops it when the thread's process ends in any way; the thread's
  * end gives it back. No PID is involved: containers and PID namespaces make no difference. Taking an
  * identity costs some 10 microseconds, once per thread and segment. It needs the right to open the
- * segment's file for writing.
+ * segment's file for writing. Closing the descriptor for it ends what this process has locked in the
+ * file with lockf or F_SETLK, as closing any descriptor of a file does; locks of flock and F_OFD_SETLK
+ * stay.
  *
  * FORK. The child holds nothing that its parent holds. Its threads have identities of their own.
  *
