@@ -244,6 +244,11 @@ shmkit_status shmkit__identity_take(struct shmkit__party *party, shmkit_segment 
                           "cannot lock in %s: a program has locked the whole of its file, as lockf "
                           "does: have it unlock, or lock no more than the segment's bytes",
                           segment->address);
+    case -ENOSYS:
+      return shmkit__fail(error, segment->address,
+                          "cannot lock in %s: it has to be opened anew for that, which needs /proc: "
+                          "mount it",
+                          segment->address);
     case -ENOLCK:
       return shmkit__fail(error, segment->address,
                           "cannot lock in %s: the kernel has no more file locks for this process",

@@ -184,6 +184,43 @@ START_TEST(a_file_system_that_cannot_reserve_is_an_error_that_leaves_nothing) {
 }
 END_TEST
 
+/* As if no path led anywhere. */
+static void lock_without_proc(void *mutex) {
+  const struct rule rule = {SYS_openat, 0, 0, 0, ENOENT};
+  ensure(impose(&rule, 1));
+  ensure(shmkit_mutex_lock(mutex, 0) == -ENOSYS);
+  ensure(strstr(shmkit_error_message(), "needs /proc") != NULL);
+}
+
+START_TEST(without_proc_who_cannot_lock_in_a_memfd_is_told_why) {
+  shmkit_segment *segment = create("memfd:x", 64, NULL);
+  shmkit_mutex *mutex = NULL;
+  assert_done(shmkit_segment_mutex(segment, 0, &mutex));
+  finish(start(lock_without_proc, mutex));
+  shmkit_mutex_free(mutex);
+  shmkit_segment_free(segment);
+}
+END_TEST
+
+static void ask_without_threads(void *event) {
+  enum { CLONE3 = 435 };
+  const struct rule rules[] = {{SYS_clone, 0, 0, 0, EAGAIN}, {CLONE3, 0, 0, 0, EAGAIN}};
+  int fd = -1;
+  ensure(impose(rules, COUNT(rules)));
+  ensure(shmkit_event_fileno(event, &fd) == -EAGAIN);
+  ensure(strstr(shmkit_error_message(), "the thread that it needs") != NULL);
+}
+
+START_TEST(without_a_thread_there_is_no_descriptor_of_an_event) {
+  shmkit_segment *segment = create("memfd:x", 64, NULL);
+  shmkit_event *event = NULL;
+  assert_done(shmkit_segment_event(segment, 0, &event));
+  finish(start(ask_without_threads, event));
+  shmkit_event_free(event);
+  shmkit_segment_free(segment);
+}
+END_TEST
+
 /* In milliseconds. */
 static long cpu_time(void) {
   return (long)(clock() / (CLOCKS_PER_SEC / 1000));
@@ -266,6 +303,8 @@ int main(int argc, char **argv) {
       before_linux_5_14_pages_are_populated_one_by_one,
       where_memory_of_processes_cannot_be_read_a_lost_memfd_says_so,
       a_file_system_that_cannot_reserve_is_an_error_that_leaves_nothing,
+      without_proc_who_cannot_lock_in_a_memfd_is_told_why,
+      without_a_thread_there_is_no_descriptor_of_an_event,
       where_nobody_can_sleep_on_several_words_one_looks_now_and_then,
       a_rain_of_signals_interrupts_nothing,
   };
