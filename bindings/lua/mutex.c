@@ -91,10 +91,18 @@ static int mutex_gc(lua_State *L) {
   return 0;
 }
 
+/* Not in a child of who has locked it, and not when it was unlocked through another object. */
+static bool is_held(const lua_mutex *self) {
+  shmkit_mutex_state state;
+  return self->held && (shmkit_mutex_look(self->mutex, &state) != 0 || state.mine);
+}
+
 /* close and __close. Who holds it can unlock it still. */
 static int mutex_close(lua_State *L) {
   lua_mutex *self = check_box(L, 1);
+  if (self->mutex == NULL) return 0;
   self->closed = true;
+  self->held = is_held(self);
   if (!self->held) end(self);
   return 0;
 }

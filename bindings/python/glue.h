@@ -148,6 +148,8 @@ typedef struct shmkit_python_sync {
   bool closed;
   /* Of a mutex: locked through this object and not unlocked; what the last lock told. */
   bool held;
+  /* In which process: how many forks lie before it. */
+  unsigned held_in;
   bool owner_died;
 } shmkit_python_sync;
 

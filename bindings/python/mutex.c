@@ -2,9 +2,18 @@
 /*
  * Mutex. Locking is tried with the GIL held, which never sleeps; only who has to wait gives it up.
  */
+#include <pthread.h>
+
 #include "glue.h"
 
 static PyTypeObject *native_type;
+
+/* How many forks lie between this process and the one that loaded the module. */
+static unsigned forks;
+
+static void count_fork(void) {
+  forks++;
+}
 
 static void end(void *object) {
   shmkit_mutex_free(object);
@@ -69,6 +78,7 @@ static int lock(shmkit_python_sync *self, int64_t timeout) {
     shmkit_python_raise(status);
   if (!is_locked(status)) return status < 0 ? -1 : 0;
   self->held = true;
+  self->held_in = forks;
   self->owner_died = status == SHMKIT_OWNER_DIED;
   return 1;
 }
@@ -124,6 +134,20 @@ static int unlock(PyObject *object) {
     shmkit_python_raise(status);
   }
   return status == SHMKIT_OK;
+}
+
+/* Not when the thread that locked it has ended, or is the parent's, or has unlocked it through another
+ * object. */
+static bool is_held(const shmkit_python_sync *self) {
+  shmkit_mutex_state state;
+  if (!self->held || self->held_in != forks) return false;
+  return shmkit_mutex_look(self->object, &state) != SHMKIT_OK || state.locked;
+}
+
+static PyObject *mutex_close(PyObject *object, PyObject *nothing) {
+  shmkit_python_sync *self = *shmkit_python_sync_pointer(object);
+  if (self && !self->closed) self->held = is_held(self);
+  return shmkit_python_sync_close(object, nothing);
 }
 
 static PyObject *mutex_release(PyObject *object, PyObject *nothing) {
@@ -246,7 +270,7 @@ static PyMethodDef methods[] = {
      acquire_doc},
     {"release", mutex_release, METH_NOARGS, release_doc},
     {"locked", mutex_locked, METH_NOARGS, locked_doc},
-    {"close", shmkit_python_sync_close, METH_NOARGS, close_doc},
+    {"close", mutex_close, METH_NOARGS, close_doc},
     {"__enter__", mutex_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)(void (*)(void))mutex_exit, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL}};
@@ -264,6 +288,7 @@ static PyGetSetDef no_properties[] = {{NULL, NULL, NULL, NULL, NULL}};
 
 int shmkit_python_prepare_mutex(PyTypeObject *segment, PyTypeObject *mutex) {
   native_type = mutex;
+  (void)pthread_atfork(NULL, NULL, count_fork);
   return shmkit_python_add(mutex, methods, properties) &&
          shmkit_python_add(segment, segment_methods, no_properties);
 }

@@ -228,6 +228,23 @@ describe("a mutex", function()
     assert.is_false(guard:owner_died())
   end)
 
+  it("is ended by close when nobody can unlock it any more", function()
+    local name = support.name()
+    local other <close> = passing(name)
+    local mutex = assert(shm.mutex(name))
+    do
+      local _ <close> = assert(mutex:lock())
+      support.in_child(function()
+        mutex:close()
+        assert(mutex:segment():closed())
+      end)
+    end
+    assert(mutex:lock())
+    other:unlock()
+    mutex:close()
+    assert.is_true(mutex:segment():closed())
+  end)
+
   it("outlives the close of its segment", function()
     local seg = assert(shm.create("memfd:x", 64))
     local mutex <close> = assert(seg:mutex(0))

@@ -301,6 +301,30 @@ def test_closing_while_it_is_held_waits_for_the_release(mutex: shmkit.Mutex) -> 
         assert not state.owner_died
 
 
+def test_closing_what_nobody_holds_any_more_ends_it(mutex: shmkit.Mutex) -> None:
+    def opened() -> shmkit.Mutex:
+        return shmkit.Mutex(mutex.segment.address)
+
+    def child() -> None:
+        held.close()
+        assert held.segment.closed
+
+    with opened() as held, support.forked(child):
+        pass
+    dead = opened()
+    thread = threading.Thread(target=dead.acquire)
+    thread.start()
+    thread.join()
+    support.wait_until(lambda: dead.look().owner_died)
+    dead.close()
+    assert dead.segment.closed
+    released = opened()
+    released.acquire()
+    mutex.release()
+    released.close()
+    assert released.segment.closed
+
+
 def test_closing_while_another_thread_waits_ends_the_wait(mutex: shmkit.Mutex) -> None:
     other = shmkit.Mutex(mutex.segment.address)
 
