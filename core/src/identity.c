@@ -246,8 +246,7 @@ shmkit_status shmkit__identity_take(struct shmkit__party *party, shmkit_segment 
                           segment->address);
     case -ENOSYS:
       return shmkit__fail(error, segment->address,
-                          "cannot lock in %s: it has to be opened anew for that, which needs /proc: "
-                          "mount it",
+                          "cannot lock in %s: it has to be opened anew for that, which needs /proc",
                           segment->address);
     case -ENOLCK:
       return shmkit__fail(error, segment->address,

@@ -165,10 +165,11 @@ shmkit_status shmkit_event_fileno(shmkit_event *self, int *out) {
   release();
   if (error == 0) return 0;
   if (error == -EAGAIN) {
-    return shmkit__fail(error, self->place.segment->address,
-                        "cannot have a descriptor for the event in %s: the thread that it needs cannot "
-                        "be started: raise what limits threads or memory (ulimit -u, -v, -l; pids.max)",
-                        self->place.segment->address);
+    return shmkit__fail(
+        error, self->place.segment->address,
+        "cannot have a descriptor for the event in %s: the thread that it needs cannot "
+        "be started: raise what limits threads or memory (ulimit -u, -v, -l; pids.max)",
+        self->place.segment->address);
   }
   return shmkit__fail_errno(-error, self->place.segment->address,
                             "cannot have a descriptor for the event in %s",
