@@ -327,6 +327,8 @@ def test_the_help_of_the_package_lists_everything() -> None:
         "AtomicName",
         "CreatorState",
         "Holding",
+        "ObjectKind",
+        "ObjectState",
         "Removal",
         "Scope",
         "Unit",
