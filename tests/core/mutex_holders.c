@@ -269,8 +269,9 @@ static void *lock_once(void *context) {
 }
 
 /* The child's first thread ends, then its process. */
-#ifdef __SANITIZE_THREAD__
-/* ThreadSanitizer does not know that the first thread can end and be waited for. */
+#if defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+/* ThreadSanitizer does not know that the first thread can end and be waited for, and in a child of
+ * musl's it leaves its lock on the list of threads behind. */
 static void end_first(void *memory) {
   (void)memory;
   _exit(EXIT_SUCCESS);
