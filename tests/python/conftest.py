@@ -73,3 +73,11 @@ def nothing_is_left() -> Iterator[None]:
     for leftover in left["names"]:
         os.unlink(b"/dev/shm/" + leftover)
     assert not any(left.values()), left
+
+
+@pytest.fixture
+def mutex(name: str) -> Iterator[shmkit.Mutex]:
+    made = shmkit.Mutex(f"{name}-mutex")
+    yield made
+    made.segment.unlink()
+    made.close()

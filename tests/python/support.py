@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import shmkit
@@ -110,6 +111,30 @@ def killed_process(code: str, *arguments: str | int) -> Iterator[int]:
 def process_state(pid: int) -> str:
     """As /proc says it: "T" when it is stopped."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+
+
+def is_waited_for(mutex: shmkit.Mutex) -> bool:
+    """Somebody sleeps on it: it is in the word."""
+    return bool(mutex.segment.load("u32", mutex.offset) >> 31)
+
+
+def in_thread(work: Any) -> Any:
+    """The result of a function in another thread; what it raises is raised here."""
+    results: list[Any] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 def wait_until(done: Callable[[], object]) -> None:
