@@ -12,6 +12,7 @@ import re
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+_IMPORTED = time.time()
 
 PREFIX = f"shmkit-tool-{os.getpid()}-"
 SHM = Path("/dev/shm")
@@ -205,6 +208,13 @@ def make_as_nobody(name: str) -> Path:
     path = SHM / name
     subprocess.run([*AS_NOBODY, "sh", "-c", 'umask 077; echo x >"$0"', path], check=True)
     return path
+
+
+def wait_until_older_than_a_second() -> None:
+    """System V's times are in seconds, of a clock that ticks: who was not there before the second
+    in which a segment was made could have got the PID of its creator."""
+    while int(time.time() - 0.1) < _IMPORTED + 0.1:
+        os.sched_yield()
 
 
 _FREE_KEYS = itertools.count(0x5EB00000 + os.getpid() % 0x1000 * 0x100)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import support
 from support import SHM, Result, holder, run, run_in_own_place, system_v, unique_name
 
 # What is there is somebody else's as well: exact figures need a place of one's own.
@@ -293,6 +294,7 @@ def test_a_segment_that_nobody_uses_is_told_to_be_free_to_go(segment: Path) -> N
 
 
 def test_a_system_v_segment_is_told_by_its_key_and_attachments() -> None:
+    support.wait_until_older_than_a_second()
     key = 0x5EED0000 | os.getpid() & 0xFFFF
     with system_v(4096, key) as identifier:
         text = explained(f"sysv:id={identifier}")

@@ -10,7 +10,6 @@ import re
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +17,6 @@ from pathlib import Path
 import pytest
 import support
 from support import attached, holder, run, system_v
-
-IMPORTED = time.time()
 
 
 def fields(*arguments: str | bytes) -> dict[str, str]:
@@ -88,15 +85,8 @@ def test_the_kernel_tells_who_is_not_seen_when_asked(segment: Path) -> None:
     assert "refuses, since somebody has it open" in told["Removal"]
 
 
-def wait_until_older_than_a_second() -> None:
-    """System V's times are in seconds, of a clock that ticks: who was not there before the second
-    in which a segment was made could have got the PID of its creator."""
-    while int(time.time() - 0.1) < IMPORTED + 0.1:
-        os.sched_yield()
-
-
 def test_system_v_has_attachments_and_no_process_count() -> None:
-    wait_until_older_than_a_second()
+    support.wait_until_older_than_a_second()
     with system_v(5000, support.unique_key()) as identifier:
         address = f"sysv:id={identifier}"
         told = fields(address)
