@@ -93,7 +93,7 @@ static int wait_for_work(struct office *office) {
 
 int main(int argc, char **argv) {
   const char *command = argc > 1 ? argv[1] : "";
-  struct office office = {NULL};
+  struct office office = {.segment = NULL};
   bool works = strcmp(command, "work") == 0 && argc == 4;
   bool crashes = strcmp(command, "crash") == 0 && argc == 3;
   bool waits = strcmp(command, "wait") == 0 && argc == 3;
