@@ -84,6 +84,13 @@ def programs(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def exchange(programs: Path, program: str, other: Path | str) -> None:
+    """Have another program in its place."""
+    link = programs / "examples" / program
+    link.unlink()
+    link.symlink_to(other)
+
+
 def demo_with(programs: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(word) for word in (*COMMANDS["demo"], "--seconds", 1)],
@@ -95,18 +102,14 @@ def demo_with(programs: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_wrong_greeting_is_a_failure(programs: Path) -> None:
-    hello = programs / "examples/hello/hello"
-    hello.unlink()
-    hello.symlink_to(BUILD / "examples/hello/plain")
+    exchange(programs, "hello/hello", BUILD / "examples/hello/plain")
     done = demo_with(programs)
     assert done.returncode == 1
     assert "FAILED: C to Python: plain C removed it" in done.stdout
 
 
 def test_books_that_are_not_repaired_are_a_failure(programs: Path) -> None:
-    program = programs / "examples/books/books"
-    program.unlink()
-    program.symlink_to("/bin/true")
+    exchange(programs, "books/books", "/bin/true")
     done = demo_with(programs)
     assert done.returncode == 1
     assert "FAILED: C killed, Python next: C ended with 0" in done.stdout
@@ -115,9 +118,7 @@ def test_books_that_are_not_repaired_are_a_failure(programs: Path) -> None:
 
 
 def test_a_sampler_that_ends_is_a_failure(programs: Path) -> None:
-    sampler = programs / "examples/telemetry/sampler"
-    sampler.unlink()
-    sampler.symlink_to("/bin/false")
+    exchange(programs, "telemetry/sampler", "/bin/false")
     done = demo_with(programs)
     assert done.returncode == 1
     assert "FAILED: sampler worked" in done.stdout

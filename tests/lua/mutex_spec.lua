@@ -16,15 +16,30 @@ local function is_waited_for(mutex)
   return mutex:segment():load("u32", mutex:offset()) >> 31 == 1
 end
 
--- `body(mutex)` while another process holds the mutex; then that is killed.
-local function while_held(mutex, body)
+-- `body(pid)` while another process holds the mutex, with its own object on which it then does
+-- `more` if there is that; in the end it is killed.
+local function while_held(mutex, body, more)
   local name = mutex:segment():name()
   local pid, hold = support.start_staying_child(function()
-    assert(assert(shm.mutex(name)):lock())
+    local own = assert(shm.mutex(name))
+    assert(own:lock())
+    if more then more(own) end
   end)
-  local good, message = pcall(body)
+  local good, message = pcall(body, pid)
   support.kill(pid, hold)
   assert(good, message)
+end
+
+-- Tried for long enough to ask whether its holder lives.
+local function assert_stays_held(mutex)
+  local none, message = mutex:lock(0.2)
+  assert.is_nil(none)
+  assert.equal("timed out", message)
+end
+
+local function assert_owner_died(mutex)
+  local guard <close> = assert(mutex:lock())
+  assert.is_true(guard:owner_died())
 end
 
 describe("a mutex", function()
@@ -284,38 +299,23 @@ describe("a mutex", function()
 
   it("is held by who is stopped", function()
     local mutex <close> = passing()
-    local name = mutex:segment():name()
-    local pid, hold = support.start_staying_child(function()
-      assert(assert(shm.mutex(name)):lock())
+    while_held(mutex, function(pid)
+      process.kill(pid, 19)
+      support.wait_for_state(pid, "T")
+      assert_stays_held(mutex)
+      process.kill(pid, 18)
     end)
-    process.kill(pid, 19)
-    support.wait_for_state(pid, "T")
-    -- Long enough to ask whether he lives.
-    local none, message = mutex:lock(0.2)
-    process.kill(pid, 18)
-    support.kill(pid, hold)
-    assert.is_nil(none)
-    assert.equal("timed out", message)
-    local guard <close> = assert(mutex:lock())
-    assert.is_true(guard:owner_died())
+    assert_owner_died(mutex)
   end)
 
   it("is held by who has closed all its descriptors", function()
     local mutex <close> = passing()
-    local name = mutex:segment():name()
-    local pid, hold = support.start_staying_child(function()
-      local own = assert(shm.mutex(name))
-      assert(own:lock())
+    while_held(mutex, function() assert_stays_held(mutex) end, function(own)
       process.closefrom(own:segment():fileno())
       own:unlock()
       assert(own:lock())
     end)
-    local none, message = mutex:lock(0.2)
-    support.kill(pid, hold)
-    assert.is_nil(none)
-    assert.equal("timed out", message)
-    local guard <close> = assert(mutex:lock())
-    assert.is_true(guard:owner_died())
+    assert_owner_died(mutex)
   end)
 
   it("that is collected while it is held has lost its holder", function()
